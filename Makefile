@@ -1,0 +1,34 @@
+# The commands of this repository. Each one first makes the environment, if it is not there yet.
+.PHONY: help setup demo test check bench mutation picture lock clean
+.DEFAULT_GOAL := help
+
+help:       ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+setup:      ## make .venv from the hashed lock
+	@scripts/setup
+
+demo: setup ## the whole job, offline, on the embedded synthetic market
+	@.venv/bin/narrows demo
+
+check: setup ## format, lint, types, layers
+	@scripts/check
+
+test: setup ## all checks and all tests
+	@scripts/check
+	@scripts/test
+
+bench: setup ## speed, as ratios taken in one run
+	@scripts/bench
+
+mutation: setup ## twenty hand-made faults, each of which a test must catch
+	@.venv/bin/python tests/mutation/run.py
+
+picture: setup ## render the report that the README shows (needs chromium)
+	@scripts/picture
+
+lock: setup ## renew requirements.lock (needs uv)
+	@scripts/lock
+
+clean:      ## remove the environment and what runs leave behind
+	@rm -rf .venv build dist reports .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
