@@ -1,0 +1,1 @@
+"""The nouns: Instrument, Spread, Panel, Event, Result; units, time, money, errors, configuration."""

@@ -1,0 +1,218 @@
+"""The desk file: one TOML says everything about a desk. Unknown keys are errors with their path."""
+
+import hashlib
+import re
+import tomllib
+from datetime import date, datetime
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from narrows.core.errors import ConfigError
+from narrows.core.time import duration_ns, to_ns
+
+_Section = TypeVar("_Section", bound=msgspec.Struct)
+Moment = datetime | date
+
+
+class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class Data(_Strict, frozen=True, kw_only=True):
+    """[data]: where market data stands."""
+
+    catalog: str = "catalog"
+
+
+class Universe(_Strict, frozen=True, kw_only=True):
+    """[universe]: named instruments, or a selection from the catalogue."""
+
+    instruments: tuple[str, ...] = ()
+    venues: tuple[str, ...] = ()
+    coins: tuple[str, ...] = ()
+    kinds: tuple[Literal["spot", "perp", "future", "option"], ...] = ()
+    spreads: tuple[str, ...] = ()
+
+
+class Venue(_Strict, frozen=True, kw_only=True):
+    """[venues.NAME]: capital, account structure, margin and costs at one venue."""
+
+    capital_share: float | None = None  # None: an equal part of what the others leave
+    account: Literal["unified", "separate"] = "unified"
+    derivatives_share: float = 0.5
+    margin: Literal["cross", "isolated", "portfolio"] = "cross"
+    max_leverage: float = 3.0
+    collateral: tuple[str, ...] | None = None  # None: every coin counts
+    transfer_delay_h: float | Literal["never"] = 1.0
+    top_up: Literal["none", "restore"] = "none"
+    taker_bps: float | None = None  # None: the rulebook's fee at the start date
+    maker_bps: float | None = None
+    latency_ms: float = 50.0
+    half_spread_bps: float = 0.5
+    depth_usd: float = 5_000_000.0
+    maintenance: float = 0.02
+    liquidation_fee_bps: float = 50.0
+    borrow_apr: float = 0.10
+    cash_borrow_apr: float = 0.08
+    cash_apr: float = 0.0
+
+
+class Risk(_Strict, frozen=True, kw_only=True):
+    """[risk]: limits on the whole desk."""
+
+    max_leverage: float = 3.0
+    max_venue_share: float = 1.0
+    max_p_liquidation: float = 0.001
+    horizon_h: float = 72.0
+    survive: tuple[str, ...] = ()
+
+
+class Hurdle(_Strict, frozen=True, kw_only=True):
+    """[hurdle]: what the same collateral earns doing nothing."""
+
+    apr: float = 0.045
+    series: str | None = None
+
+
+class _DeskTable(_Strict, frozen=True, kw_only=True):
+    name: str
+    currency: str = "USDT"
+    capital: float = 1_000_000.0
+    bar: str = "1h"
+    start: Moment | None = None
+    end: Moment | None = None
+    seed: int = 7
+
+
+class Desk(msgspec.Struct, frozen=True, kw_only=True):
+    """A desk, checked and with its defaults filled in.
+
+    `start_ns` and `end_ns` are 0 where the file leaves them out: all the data there is.
+    """
+
+    name: str
+    currency: str
+    capital: float
+    bar_ns: int
+    start_ns: int
+    end_ns: int
+    seed: int
+    data: Data
+    universe: Universe
+    strategy: str
+    parameters: dict[str, Any]
+    venues: dict[str, Venue]
+    risk: Risk
+    hurdle: Hurdle
+
+    @property
+    def config_hash(self) -> str:
+        """SHA-256 of everything in the file that can change a result."""
+        return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()
+
+
+def convert(table: object, kind: type[_Section], where: str) -> _Section:
+    """A TOML table as a struct; a wrong type or unknown key becomes one clear line.
+
+    Raises
+    ------
+    ConfigError
+        With the path of the key.
+    """
+    try:
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        text, _, path = str(error).partition(" - at ")
+        key = path.strip("`").removeprefix("$").lstrip(".")
+        unknown = re.search(r"unknown field `(.+)`", text)
+        if unknown:
+            known = ", ".join(kind.__struct_encode_fields__)
+            text, key, remedy = "unknown key", unknown[1], f"known keys are {known}"
+        else:
+            remedy = "see examples/desk.toml"
+        raise ConfigError(text, f"{where}.{key}" if key else where, remedy) from None
+
+
+def _require(condition: bool, what: str, where: str, remedy: str) -> None:
+    if not condition:
+        raise ConfigError(what, where, remedy)
+
+
+def _check_venue(name: str, venue: Venue, where: str) -> None:
+    at = f"{where}: venues.{name}"
+    _require(venue.margin == "cross", f"margin {venue.margin!r} is not built yet", at, 'use margin = "cross"')
+    _require(venue.top_up == "none", f"top_up {venue.top_up!r} is not built yet", at, 'use top_up = "none"')
+    _require(venue.max_leverage > 0, f"max_leverage {venue.max_leverage} is not positive", at, "")
+    shares = (venue.capital_share or 0.0, venue.derivatives_share)
+    _require(all(0 <= s <= 1 for s in shares), f"shares {shares} leave [0, 1]", at, "give fractions")
+    _require(
+        0 < venue.maintenance < 1, f"maintenance {venue.maintenance} leaves (0, 1)", at, "give a fraction"
+    )
+    _require(venue.depth_usd > 0, f"depth_usd {venue.depth_usd} is not positive", at, "give quote value")
+    costs = (venue.half_spread_bps, venue.liquidation_fee_bps, venue.borrow_apr, venue.cash_borrow_apr)
+    _require(min(costs) >= 0, "a cost is negative", at, "costs are positive numbers")
+
+
+def _check(table: _DeskTable, risk: Risk, hurdle: Hurdle, where: str) -> None:
+    _require(table.capital > 0, f"capital {table.capital} is not positive", f"{where}: desk.capital", "")
+    _require(risk.max_leverage > 0, "max_leverage is not positive", f"{where}: risk.max_leverage", "")
+    _require(
+        hurdle.series is None,
+        f"hurdle series {hurdle.series!r} is not built yet",
+        f"{where}: hurdle.series",
+        "give hurdle.apr",
+    )
+    if table.start is not None and table.end is not None:
+        _require(
+            to_ns(table.start) < to_ns(table.end),
+            f"end {table.end} is not after start {table.start}",
+            f"{where}: desk.end",
+            "give a later end",
+        )
+
+
+def parse(text: str, where: str = "desk file") -> Desk:
+    """The Desk that a TOML text describes.
+
+    Raises
+    ------
+    ConfigError
+        One line: what is wrong, the path of the key, what to do.
+    """
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"not TOML: {error}", where, "see examples/desk.toml") from None
+    known = ("desk", "data", "universe", "strategy", "venues", "risk", "hurdle")
+    for key in tables:
+        _require(key in known, "unknown section", f"{where}: {key}", "known sections are " + ", ".join(known))
+    for key in ("desk", "universe", "strategy"):
+        _require(key in tables, f"section [{key}] is missing", where, "see examples/desk.toml")
+    table = convert(tables["desk"], _DeskTable, f"{where}: desk")
+    risk = convert(tables.get("risk", {}), Risk, f"{where}: risk")
+    hurdle = convert(tables.get("hurdle", {}), Hurdle, f"{where}: hurdle")
+    _check(table, risk, hurdle, where)
+    venues = {}
+    for name, section in tables.get("venues", {}).items():
+        venues[name] = convert(section, Venue, f"{where}: venues.{name}")
+        _check_venue(name, venues[name], where)
+    parameters = dict(tables["strategy"])
+    strategy = parameters.pop("name", None)
+    _require(isinstance(strategy, str), "no name", f"{where}: strategy.name", 'say which, as "funding_carry"')
+    return Desk(
+        name=table.name,
+        currency=table.currency,
+        capital=table.capital,
+        bar_ns=duration_ns(table.bar, f"{where}: desk.bar"),
+        start_ns=to_ns(table.start) if table.start is not None else 0,
+        end_ns=to_ns(table.end) if table.end is not None else 0,
+        seed=table.seed,
+        data=convert(tables.get("data", {}), Data, f"{where}: data"),
+        universe=convert(tables["universe"], Universe, f"{where}: universe"),
+        strategy=str(strategy),
+        parameters=parameters,
+        venues=venues,
+        risk=risk,
+        hurdle=hurdle,
+    )

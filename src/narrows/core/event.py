@@ -1,0 +1,63 @@
+"""Event and Command: the vocabulary of the journal, frozen and tagged.
+
+Events are what happened, in the order in which the engine learns of it; Commands are what the
+engine wants done. Quantities in Commands are decimal text, as venues want them.
+"""
+
+from typing import Literal
+
+import msgspec
+
+FillReason = Literal["trade", "liquidation", "settlement"]
+FILL_REASONS: tuple[FillReason, ...] = ("trade", "liquidation", "settlement")
+
+
+class _Record(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    time_ns: int
+
+
+class Bar(_Record, frozen=True, kw_only=True):
+    """A bar closed: one Panel row. `fields` maps a Panel field to a value for each instrument."""
+
+    fields: dict[str, tuple[float, ...]]
+
+
+class Fill(_Record, frozen=True, kw_only=True):
+    """An order, a liquidation or a delivery changed a position.
+
+    `quantity` is signed; base units if linear, quote units if inverse. `price` includes
+    slippage; `fee` and `slippage` are amounts in the reporting currency, positive = paid.
+    """
+
+    client_id: str
+    leg: int
+    quantity: float
+    price: float
+    fee: float
+    slippage: float
+    reason: FillReason
+
+
+class Account(_Record, frozen=True, kw_only=True):
+    """What the venues say we have, after everything up to `time_ns`.
+
+    `cash` by wallet (reporting currency), `position` and `coin` by leg, `marks` by leg.
+    """
+
+    cash: tuple[float, ...]
+    position: tuple[float, ...]
+    coin: tuple[float, ...]
+    marks: tuple[float, ...]
+
+
+class Submit(_Record, frozen=True, kw_only=True):
+    """Trade at the next price. `client_id` is fixed before anything is sent."""
+
+    client_id: str
+    leg: int
+    instrument: str
+    quantity: str
+
+
+Event = Bar | Fill | Account
+Command = Submit

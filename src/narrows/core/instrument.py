@@ -1,0 +1,136 @@
+"""Instrument: one tradable thing on one venue, named by a text id that says what it is.
+
+BTC-USDT.binance                spot
+BTC-USDT-PERP.bybit             linear perpetual
+BTC-USD-PERP.deribit            inverse perpetual (margined and settled in BTC)
+BTC-USDT-20270326.okx           dated future, delivered 2027-03-26 08:00 UTC
+BTC-20270326-60000-C.deribit    option
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+
+from narrows.core.errors import ConfigError
+from narrows.core.time import to_ns
+
+Kind = Literal["spot", "perp", "future", "option"]
+Contract = Literal["linear", "inverse"]
+
+DELIVERY_HOUR = 8  # UTC; all venues we know deliver at 08:00
+_COIN = r"[A-Z0-9]{1,15}"
+_ID = re.compile(
+    rf"(?P<base>{_COIN})"
+    rf"(?:-(?P<quote>(?!\d{{8}}-){_COIN}))?"
+    r"(?:-(?P<term>PERP|\d{8}))?"
+    r"(?:-(?P<strike>\d+(?:\.\d+)?)-(?P<right>[CP]))?"
+    r"\.(?P<venue>[a-z0-9_]+)"
+)
+
+
+class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One tradable thing on one venue.
+
+    Attributes
+    ----------
+    id : str
+        ``BASE-QUOTE[-TERM].venue``.
+    kind, contract
+        spot, perp, future or option; linear (profit in quote) or inverse (profit in base).
+    base, quote, settle : str
+        Currencies; `settle` is the one in which profit and margin are kept.
+    multiplier : float
+        Base units of one contract if linear, quote units if inverse. Positions in narrows are
+        base (linear) or quote (inverse) amounts, so it matters at the venue boundary only.
+    tick, lot, min_notional : float
+        Price step, size step (base units), smallest order value (quote); 0 = unknown.
+    expiry_ns : int
+        Delivery, nanoseconds UTC; 0 = never.
+    strike, right
+        Options only.
+    """
+
+    id: str
+    venue: str
+    kind: Kind
+    base: str
+    quote: str
+    settle: str
+    contract: Contract = "linear"
+    multiplier: float = 1.0
+    tick: float = 0.0
+    lot: float = 0.0
+    min_notional: float = 0.0
+    expiry_ns: int = 0
+    strike: float = 0.0
+    right: Literal["", "C", "P"] = ""
+
+    @property
+    def symbol(self) -> str:
+        """The id without its venue."""
+        return self.id.rsplit(".", 1)[0]
+
+    @property
+    def is_derivative(self) -> bool:
+        """Whether it is margined rather than owned."""
+        return self.kind != "spot"
+
+    @property
+    def is_inverse(self) -> bool:
+        """Whether profit is paid in the base coin."""
+        return self.contract == "inverse"
+
+
+def _expiry_ns(term: str, id_: str) -> int:
+    try:
+        day = datetime.strptime(term, "%Y%m%d").replace(hour=DELIVERY_HOUR, tzinfo=UTC)
+    except ValueError:
+        raise ConfigError(f"{term!r} is not a date", f"instrument {id_}", "write YYYYMMDD") from None
+    return to_ns(day)
+
+
+def instrument(id_: str, **known: object) -> Instrument:
+    """The Instrument that an id describes.
+
+    Parameters
+    ----------
+    id_ : str
+        ``BTC-USDT-PERP.binance`` and the like, see the top of this module.
+    **known
+        Fields that the id does not carry: tick, lot, min_notional, multiplier, contract, …
+
+    Raises
+    ------
+    ConfigError
+        If the id does not read as an instrument.
+    """
+    match = _ID.fullmatch(id_)
+    if match is None or not (match["quote"] or match["right"]):
+        raise ConfigError(
+            f"{id_!r} is not an instrument id", "instrument", "write it like BTC-USDT-PERP.binance"
+        )
+    base, term, right = match["base"], match["term"], match["right"]
+    quote = match["quote"] or "USD"
+    kind: Kind
+    if right:
+        kind = "option"
+    elif term == "PERP":
+        kind = "perp"
+    else:
+        kind = "future" if term else "spot"
+    inverse = kind != "spot" and quote == "USD"
+    fields: dict[str, object] = {
+        "id": id_,
+        "venue": match["venue"],
+        "kind": kind,
+        "base": base,
+        "quote": quote,
+        "settle": base if inverse else quote,
+        "contract": "inverse" if inverse else "linear",
+        "expiry_ns": _expiry_ns(term, id_) if term and term != "PERP" else 0,
+        "strike": float(match["strike"]) if right else 0.0,
+        "right": right or "",
+    }
+    return msgspec.convert(fields | known, Instrument)

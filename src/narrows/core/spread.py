@@ -1,0 +1,110 @@
+"""Spread: legs with signed ratios, and the anchor that pulls them together."""
+
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+from typing import Literal
+
+import msgspec
+
+from narrows.core.errors import ConfigError
+from narrows.core.instrument import Instrument
+
+Anchor = Literal["expiry", "funding", "parity", "arbitrage"]
+SpreadKind = Literal["cash_and_carry", "funding_carry", "cross_venue", "calendar"]
+
+ANCHOR: dict[SpreadKind, Anchor] = {
+    "cash_and_carry": "expiry",
+    "funding_carry": "funding",
+    "cross_venue": "arbitrage",
+    "calendar": "expiry",
+}
+
+
+class Leg(msgspec.Struct, frozen=True):
+    """One instrument of a spread; `ratio` is its base amount per unit of spread, signed."""
+
+    instrument: Instrument
+    ratio: float
+
+
+class Spread(msgspec.Struct, frozen=True):
+    """Legs whose prices are tied together.
+
+    Being *long* a spread is holding each leg by its ratio. The first leg is long, the second
+    short, so a long spread earns when the second leg falls towards the first: it is short the
+    basis. A short spread is the reverse trade.
+    """
+
+    kind: SpreadKind
+    legs: tuple[Leg, ...]
+
+    @property
+    def id(self) -> str:
+        """``kind:first/second``, unique within a universe."""
+        return f"{self.kind}:" + "/".join(leg.instrument.id for leg in self.legs)
+
+    @property
+    def anchor(self) -> Anchor:
+        """What pulls the legs together."""
+        return ANCHOR[self.kind]
+
+    @property
+    def expiry_ns(self) -> int:
+        """Earliest delivery among the legs; 0 = none."""
+        return min((leg.instrument.expiry_ns for leg in self.legs if leg.instrument.expiry_ns), default=0)
+
+
+def _pair(kind: SpreadKind, long: Instrument, short: Instrument) -> Spread:
+    return Spread(kind, (Leg(long, 1.0), Leg(short, -1.0)))
+
+
+def _relation(first: Instrument, second: Instrument) -> Spread | None:
+    """The spread that two instruments on the same base make, if any; the anchor leg comes first."""
+    pair = {first.kind: first, second.kind: second}
+    same_venue = first.venue == second.venue
+    if same_venue and pair.keys() == {"spot", "perp"}:
+        return _pair("funding_carry", pair["spot"], pair["perp"])
+    if same_venue and pair.keys() == {"spot", "future"}:
+        return _pair("cash_and_carry", pair["spot"], pair["future"])
+    if same_venue and pair.keys() == {"perp", "future"}:
+        return _pair("calendar", pair["perp"], pair["future"])
+    if same_venue and first.kind == second.kind == "future":
+        near, far = sorted((first, second), key=lambda leg: (leg.expiry_ns, leg.id))
+        return _pair("calendar", near, far) if near.expiry_ns != far.expiry_ns else None
+    if not same_venue and first.kind == second.kind == "perp":
+        return _pair("cross_venue", first, second)
+    return None
+
+
+def spreads(instruments: Iterable[Instrument], kinds: Sequence[str] = ()) -> list[Spread]:
+    """Every spread that a universe allows.
+
+    Parameters
+    ----------
+    instruments : iterable of Instrument
+    kinds : sequence of str
+        Only these kinds; empty = all.
+
+    Returns
+    -------
+    list of Spread
+        In the order of the instruments, so that the same universe gives the same list.
+
+    Raises
+    ------
+    ConfigError
+        If a kind is not one of cash_and_carry, funding_carry, cross_venue, calendar.
+    """
+    for kind in kinds:
+        if kind not in ANCHOR:
+            raise ConfigError(
+                f"{kind!r} is not a kind of spread", "spreads", "choose from " + ", ".join(ANCHOR)
+            )
+    found = []
+    for first, second in combinations(instruments, 2):
+        if first.base != second.base:
+            continue
+        spread = _relation(first, second)
+        if spread is not None and (not kinds or spread.kind in kinds):
+            found.append(spread)
+    return found
