@@ -1,6 +1,6 @@
 """Array types named by rank, and the one way to make an array read-only."""
 
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ Int1D = np.ndarray[tuple[int], np.dtype[np.int64]]
 Int2D = np.ndarray[tuple[int, int], np.dtype[np.int64]]
 FloatArray = npt.NDArray[np.float64]
 
-_Array = TypeVar("_Array", bound=np.ndarray)  # type: ignore[type-arg]
+_Array = TypeVar("_Array", bound=npt.NDArray[Any])
 
 
 def read_only(array: _Array) -> _Array:
@@ -21,8 +21,6 @@ def read_only(array: _Array) -> _Array:
     A kernel compiled for read-only arrays is not compiled a second time for writable ones,
     so every Panel array passes through here.
     """
-    fixed = np.ascontiguousarray(array)
-    if fixed is array and array.flags.writeable:
-        fixed = array.view()
+    fixed = np.ascontiguousarray(array).view()
     fixed.flags.writeable = False
-    return fixed
+    return cast(_Array, fixed)
