@@ -12,7 +12,6 @@ from narrows.core.errors import ConfigError
 from narrows.core.time import duration_ns, to_ns
 
 _Section = TypeVar("_Section", bound=msgspec.Struct)
-Moment = datetime | date
 
 
 class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,8 +79,8 @@ class _DeskTable(_Strict, frozen=True, kw_only=True):
     currency: str = "USDT"
     capital: float = 1_000_000.0
     bar: str = "1h"
-    start: Moment | None = None
-    end: Moment | None = None
+    start: datetime | None = None
+    end: datetime | None = None
     seed: int = 7
 
 
@@ -172,6 +171,14 @@ def _check(table: _DeskTable, risk: Risk, hurdle: Hurdle, where: str) -> None:
         )
 
 
+def _midnights(table: dict[str, Any]) -> dict[str, Any]:
+    """TOML dates as the date-times they begin with."""
+    return {
+        key: datetime(value.year, value.month, value.day) if type(value) is date else value
+        for key, value in table.items()
+    }
+
+
 def parse(text: str, where: str = "desk file") -> Desk:
     """The Desk that a TOML text describes.
 
@@ -189,7 +196,7 @@ def parse(text: str, where: str = "desk file") -> Desk:
         _require(key in known, "unknown section", f"{where}: {key}", "known sections are " + ", ".join(known))
     for key in ("desk", "universe", "strategy"):
         _require(key in tables, f"section [{key}] is missing", where, "see examples/desk.toml")
-    table = convert(tables["desk"], _DeskTable, f"{where}: desk")
+    table = convert(_midnights(tables["desk"]), _DeskTable, f"{where}: desk")
     risk = convert(tables.get("risk", {}), Risk, f"{where}: risk")
     hurdle = convert(tables.get("hurdle", {}), Hurdle, f"{where}: hurdle")
     _check(table, risk, hurdle, where)

@@ -1,0 +1,1 @@
+"""What each venue's rules were on each date: funding, margin, fees, settlement."""

@@ -1,0 +1,1 @@
+"""The simulator: kernel, its plain-Python specification, and the driver that makes a Result."""

@@ -1,0 +1,246 @@
+"""The driver: desk, panel and strategy in; segments through the kernel; a Result out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from narrows import __version__
+from narrows.core.arrays import Float1D, Float2D, Float3D, Int1D, Int2D
+from narrows.core.config import Desk
+from narrows.core.errors import ConfigError, StateError
+from narrows.core.ledger import CATEGORIES, Ledger
+from narrows.core.panel import Panel
+from narrows.core.result import Fills, Provenance, Result
+from narrows.core.spread import Spread, spreads
+from narrows.core.time import iso
+from narrows.sim.kernel import BAD_TARGET, run
+from narrows.sim.layout import Layout, Market, State, Trace, initial_state, layout, market, scratch
+from narrows.strategy.protocol import Strategy
+from narrows.strategy.registry import strategy as find_strategy
+
+CLOSE_ONLY, HIGH_LOW = 0, 1  # the two lanes of a backtest
+ROOM = 1 << 14  # fills written down before the kernel pauses
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """What the kernel wrote down between two bars; see `layout.Trace` for the shapes."""
+
+    trace: Trace
+
+    @classmethod
+    def joined(cls, parts: Sequence["Segment"]) -> "Segment":
+        """Consecutive segments as one."""
+        columns = zip(*(part.trace for part in parts), strict=True)
+        return cls(Trace(*(np.concatenate(column) for column in columns)))
+
+
+def _trace(bars: int, layout: Layout, lanes: int, room: int) -> Trace:
+    legs, wallets = len(layout.leg_names), len(layout.wallet_names)
+    return Trace(
+        equity=np.zeros((bars, lanes)),
+        quantity=np.zeros((bars, legs)),
+        mark=np.zeros((bars, legs)),
+        wallet_equity=np.zeros((bars, wallets)),
+        margin_ratio=np.zeros((bars, wallets)),
+        ledger=np.zeros((bars, len(CATEGORIES))),
+        residual=np.zeros((bars, 1)),
+        fill_where=np.zeros((room, 4), dtype=np.int64),
+        fill_what=np.zeros((room, 5)),
+        fills=np.zeros(1, dtype=np.int64),
+    )
+
+
+def run_segment(
+    decide: Any,
+    market: Market,
+    layout: Layout,
+    state: State,
+    params: Float2D,
+    bracket: Int1D,
+    start: int,
+    stop: int,
+) -> tuple[State, Segment]:
+    """Run the bars from `start` up to, not including, `stop`.
+
+    `state` is left as it is; the new one is returned. Any split of a run into segments gives the
+    same bits as the whole.
+    """
+    state = state.copy()
+    lanes = len(bracket)
+    room_to_think = scratch(layout)
+    room = max(ROOM, 6 * len(layout.leg_names) * lanes)
+    parts = [Segment(_trace(0, layout, lanes, 0))]
+    while start < stop:
+        trace = _trace(stop - start, layout, lanes, room)
+        reached = run(
+            decide,
+            market,
+            layout.legs,
+            layout.wallets,
+            state,
+            params,
+            bracket,
+            trace,
+            room_to_think,
+            start,
+            stop,
+        )
+        rows, fills = reached - start, int(trace.fills[0])
+        kept = [array[:rows] for array in trace[:7]] + [array[:fills] for array in trace[7:9]]
+        parts.append(Segment(Trace(*kept, trace.fills)))
+        start = reached
+    return state, Segment.joined(parts)
+
+
+def features_of(strategy: Strategy, panel: Panel, found: Sequence[Spread]) -> Float3D:
+    """Features of all spreads, shape (bars, spreads, F).
+
+    Raises
+    ------
+    ConfigError
+        If the strategy returns another shape than (bars, F).
+    """
+    columns = [np.ascontiguousarray(strategy.features(panel, spread), dtype=np.float64) for spread in found]
+    for spread, column in zip(found, columns, strict=True):
+        if column.ndim != 2 or len(column) != len(panel) or column.shape != columns[0].shape:
+            raise ConfigError(
+                f"features of {spread.id} have shape {column.shape}",
+                f"strategy {type(strategy).__name__}",
+                f"return ({len(panel)}, F) with one F",
+            )
+    return np.stack(columns, axis=1)
+
+
+def spreads_of(desk: Desk, panel: Panel, strategy: Strategy) -> list[Spread]:
+    """The spreads that a desk trades: what its universe allows and its strategy knows.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    """
+    wanted = desk.universe.spreads or strategy.kinds
+    kinds = [kind for kind in wanted if kind in strategy.kinds]
+    found = spreads(panel.instruments, kinds) if kinds else []
+    if not found:
+        have = ", ".join(one.id for one in panel.instruments)
+        raise ConfigError(
+            f"no spread of kind {', '.join(strategy.kinds)} among {have}",
+            "universe",
+            "name the instruments of both legs",
+        )
+    return found
+
+
+def check_status(state: State, panel: Panel, found: Sequence[Spread], name: str) -> None:
+    """Stop a run whose strategy reported an error.
+
+    Raises
+    ------
+    StateError
+        With the code, the bar and the spread.
+    """
+    for code, bar, spread in state.status.tolist():
+        if code:
+            what = "left a target that is not finite" if code == BAD_TARGET else f"returned status {code}"
+            raise StateError(
+                f"decide {what} at {iso(int(panel.time_ns[bar]))} for {found[spread].id}",
+                f"strategy {name}",
+                "positions stayed as they were; mend decide or its features",
+            )
+
+
+def _fills(segment: Segment, panel: Panel) -> Fills:
+    trace = segment.trace
+    mine = trace.fill_where[:, 1] == CLOSE_ONLY
+    where, what = trace.fill_where[mine], trace.fill_what[mine]
+    # a trade happens at the open of its bar, everything else at the close
+    opened = panel.time_ns[where[:, 0]] - panel.bar_ns
+    time_ns = np.where(where[:, 3] == 0, opened, panel.time_ns[where[:, 0]])
+    return Fills(time_ns, where[:, 2], *what.T, where[:, 3])  # type: ignore[arg-type]
+
+
+def backtest(
+    desk: Desk,
+    panel: Panel,
+    strategy: Strategy | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Result:
+    """Simulate a desk over a panel.
+
+    Two lanes run side by side: one judges liquidation at closes only, the other at the highs and
+    lows too. The Result is the first; the second gives `liquidations_high_low`.
+
+    Parameters
+    ----------
+    desk : Desk
+    panel : Panel
+    strategy : Strategy, optional
+        Default: the one that the desk names.
+    progress : callable(done, total), optional
+        Called as bars are done.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    ConfigError
+        If the universe has no spread for the strategy, or capital shares do not add up.
+    StateError
+        If `decide` reports an error.
+    """
+    chosen = strategy if strategy is not None else find_strategy(desk.strategy, desk.parameters)
+    found = spreads_of(desk, panel, chosen)
+    plan = layout(desk, panel, found)
+    arrays = market(panel, features_of(chosen, panel, found))
+    params = np.ascontiguousarray(np.tile(chosen.params(panel.bar_h), (2, 1)))
+    bracket = np.array([CLOSE_ONLY, HIGH_LOW], dtype=np.int64)
+    state = initial_state(plan, lanes=2)
+    parts: list[Segment] = []
+    stride = max(1000, len(panel) // 20) if progress else max(1, len(panel))
+    for start in range(0, len(panel), stride):
+        stop = min(start + stride, len(panel))
+        state, part = run_segment(chosen.decide.native, arrays, plan, state, params, bracket, start, stop)
+        check_status(state, panel, found, desk.strategy)
+        parts.append(part)
+        if progress:
+            progress(stop, len(panel))
+    return _result(desk, panel, found, plan, state, Segment.joined(parts))
+
+
+def _result(
+    desk: Desk, panel: Panel, found: Sequence[Spread], plan: Layout, state: State, segment: Segment
+) -> Result:
+    trace = segment.trace
+    legs = [f"{found[leg.spread].id} {leg.instrument}" for leg in plan.leg_names]
+    return Result(
+        desk=desk,
+        spreads=tuple(found),
+        legs=plan.leg_names,
+        wallets=plan.wallet_names,
+        time_ns=panel.time_ns,
+        equity=np.ascontiguousarray(trace.equity[:, CLOSE_ONLY]),
+        position=trace.quantity,
+        mark=trace.mark,
+        wallet_equity=trace.wallet_equity,
+        margin_ratio=trace.margin_ratio,
+        ledger_path=trace.ledger,
+        residual_delta=trace.residual[:, 0],
+        fills=_fills(segment, panel),
+        ledger=Ledger(tuple(legs) + plan.wallet_names, np.ascontiguousarray(state.ledger[:, :, CLOSE_ONLY])),
+        round_trips=int(state.trips[CLOSE_ONLY]),
+        liquidations=int(state.liquidations[CLOSE_ONLY]),
+        liquidations_high_low=int(state.liquidations[HIGH_LOW]),
+        provenance=Provenance(
+            config_hash=desk.config_hash,
+            data_hash=panel.content_hash,
+            code_version=__version__,
+            seed=desk.seed,
+        ),
+        notes=panel.notes,
+    )

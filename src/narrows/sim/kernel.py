@@ -1,0 +1,380 @@
+"""The simulation kernel: bar after bar, all lanes, all accounting.
+
+Per bar: queued targets fill at the open; lanes with `bracket` are judged at high and low; legs
+are marked; funding, borrow and cash interest accrue; futures deliver; wallets are judged on the
+mark; the strategy decides and its targets are queued. `sim/reference.py` is the specification.
+"""
+
+import math
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import config
+from numba.extending import intrinsic
+
+from narrows.core.arrays import Float1D, Float2D, Int1D
+from narrows.sim.cache import compiled
+from narrows.sim.layout import Legs, Market, Scratch, State, Trace, Wallets
+from narrows.sim.physics import (
+    BASIS,
+    BORROW,
+    DELIVERED,
+    FUNDING,
+    FX,
+    YIELD,
+    capacity,
+    close,
+    coin_profit,
+    liquidate,
+    order,
+    pay,
+    quoted,
+    reserve,
+    standing,
+    trade,
+)
+
+BAD_TARGET = 99  # status of a decide that left a target which is not finite
+
+
+def _pointer_codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    array = context.make_array(signature.args[0])(context, builder, args[0])
+    return builder.gep(array.data, [builder.trunc(args[1], ir.IntType(64))])
+
+
+@intrinsic
+def _at(_context: Any, array: Any, offset: Any) -> Any:
+    """Raw pointer to element `offset` of a C-contiguous float64 array, whatever its rank."""
+    return types.CPointer(types.float64)(array, types.int64), _pointer_codegen
+
+
+if config.DISABLE_JIT:
+
+    def _at(array: Any, offset: int) -> Any:
+        return array.reshape(-1)[offset:]
+
+
+@compiled
+def _extreme(
+    market: Market, legs: Legs, state: State, t: int, high: bool, start: Float1D, end: Float1D
+) -> None:
+    """Prices of all legs at the open of a bar and where all of them are at their high (or low)."""
+    for i in range(legs.column.shape[0]):
+        c = legs.column[i]
+        start[i] = market.open[t, c] if market.open[t, c] > 0.0 else state.mark[i]
+        extreme = market.high[t, c] if high else market.low[t, c]
+        end[i] = extreme if extreme > 0.0 else state.mark[i]
+
+
+@compiled
+def _bracket(
+    market: Market, legs: Legs, state: State, trace: Trace, t: int, k: int, start: Float1D, end: Float1D
+) -> None:
+    """Judge each wallet of a lane inside the bar: all legs at their highs, then at their lows.
+
+    A wallet that would not survive is closed where its margin equity met its maintenance on the
+    straight line from the open; of two such points the nearer one counts.
+    """
+    for w in range(state.cash.shape[0]):
+        nearest = 2.0
+        high = False
+        for scenario in (False, True):
+            _extreme(market, legs, state, t, scenario, start, end)
+            after = standing(legs, state, w, k, end)
+            if after[2] > 0.0 and after[1] <= after[2]:
+                before = standing(legs, state, w, k, start)
+                room = before[1] - before[2]
+                way = room / (room - (after[1] - after[2])) if room > 0.0 else 0.0
+                if way < nearest:
+                    nearest = way
+                    high = scenario
+        if nearest < 2.0:
+            _extreme(market, legs, state, t, high, start, end)
+            for i in range(start.shape[0]):
+                start[i] += nearest * (end[i] - start[i])
+            liquidate(legs, state, trace, t, w, k, start)
+
+
+@compiled
+def _fill(market: Market, legs: Legs, state: State, trace: Trace, t: int) -> None:
+    """Fill queued targets at the open: all legs of a spread that want to trade, or none."""
+    for s in range(state.queued.shape[0]):
+        for k in range(state.queued.shape[1]):
+            if not state.queued[s, k]:
+                continue
+            state.queued[s, k] = 0
+            tradable = True
+            for i in range(legs.first[s], legs.first[s + 1]):
+                wanted = state.target[i, k] != state.quantity[i, k]
+                if wanted and not market.open[t, legs.column[i]] > 0.0:
+                    tradable = False
+            if not tradable:
+                continue
+            for i in range(legs.first[s], legs.first[s + 1]):
+                c = legs.column[i]
+                price = market.open[t, c]
+                if state.target[i, k] == state.quantity[i, k]:
+                    continue
+                change = order(
+                    state.quantity[i, k], state.target[i, k], price, legs.lot[i], legs.min_notional[i]
+                )
+                if change != 0.0:
+                    if not state.mark[i] > 0.0:
+                        state.mark[i] = price
+                    half = quoted(market.bid[t - 1, c], market.ask[t - 1, c], legs.half_spread[i])
+                    depth = market.depth[t - 1, c] if market.depth[t - 1, c] > 0.0 else legs.depth[i]
+                    trade(legs, state, trace, (t, k, i), change, price, half, depth)
+
+
+@compiled
+def _mark(market: Market, legs: Legs, state: State, t: int) -> None:
+    """Move every leg to its new mark; a leg without one keeps the last."""
+    for i in range(legs.column.shape[0]):
+        mark = market.mark[t, legs.column[i]]
+        if not mark > 0.0:
+            continue
+        last = state.mark[i]
+        state.mark[i] = mark
+        if not last > 0.0:
+            continue
+        wallet = legs.wallet[i]
+        for k in range(state.quantity.shape[1]):
+            quantity = state.quantity[i, k]
+            if legs.inverse[i]:
+                state.ledger[i, FX, k] += state.coin[i, k] * (mark - last)
+                coins = coin_profit(quantity, last, mark)
+                state.coin[i, k] += coins
+                state.ledger[i, BASIS, k] += coins * mark
+            else:
+                profit = quantity * (mark - last)
+                state.ledger[i, BASIS, k] += profit
+                if not legs.spot[i]:
+                    state.cash[wallet, k] += profit
+
+
+@compiled
+def _accrue(market: Market, legs: Legs, wallets: Wallets, state: State, trace: Trace, t: int) -> None:
+    """Funding settled at this close, interest on borrowed coins and on cash, delivery."""
+    lanes = state.quantity.shape[1]
+    for i in range(legs.column.shape[0]):
+        c = legs.column[i]
+        mark = state.mark[i]
+        rate = market.funding[t, c]
+        if math.isfinite(rate) and not legs.spot[i]:
+            for k in range(lanes):
+                notional = state.quantity[i, k] if legs.inverse[i] else state.quantity[i, k] * mark
+                if notional != 0.0:
+                    pay(legs, state, i, k, -notional * rate, FUNDING)
+        if legs.spot[i]:
+            apr = market.borrow[t, c] if math.isfinite(market.borrow[t, c]) else legs.borrow[i]
+            for k in range(lanes):
+                if state.quantity[i, k] < 0.0:
+                    pay(legs, state, i, k, state.quantity[i, k] * mark * apr * wallets.bar_years, BORROW)
+        delivery = market.settlement[t, c]
+        if delivery > 0.0:
+            for k in range(lanes):
+                if state.quantity[i, k] != 0.0:
+                    close(legs, state, trace, (t, k, i), delivery, DELIVERED)
+    for w in range(state.cash.shape[0]):
+        row = legs.wallet.shape[0] + w
+        for k in range(lanes):
+            cash = state.cash[w, k]
+            if cash >= 0.0:
+                earned = cash * wallets.cash_apr[w] * wallets.bar_years
+                state.ledger[row, YIELD, k] += earned
+            else:
+                earned = cash * wallets.cash_borrow_apr[w] * wallets.bar_years
+                state.ledger[row, BORROW, k] += earned
+            state.cash[w, k] += earned
+
+
+@compiled
+def _residual(legs: Legs, state: State, s: int, k: int) -> float:
+    """Value by which a spread gains if every price rises by its own amount: what is not hedged."""
+    delta = 0.0
+    for i in range(legs.first[s], legs.first[s + 1]):
+        quantity = state.quantity[i, k]
+        if legs.inverse[i]:
+            if quantity != 0.0 or state.coin[i, k] != 0.0:
+                delta += quantity + state.coin[i, k] * state.mark[i]
+        elif quantity != 0.0:
+            delta += quantity * state.mark[i]
+    return abs(delta)
+
+
+@compiled
+def _judge(legs: Legs, state: State, trace: Trace, t: int, row: int, k: int, worth: Float2D) -> float:
+    """Margin check of every wallet of a lane on the marks; returns the equity of all together.
+
+    `worth` (W, 3) receives equity, margined notional and zero (cash spoken for) of each wallet.
+    """
+    total = 0.0
+    for w in range(state.cash.shape[0]):
+        equity, margin_equity, maintenance, gross = standing(legs, state, w, k, state.mark)
+        if maintenance > 0.0 and margin_equity <= maintenance:
+            liquidate(legs, state, trace, t, w, k, state.mark)
+            equity, margin_equity, maintenance, gross = standing(legs, state, w, k, state.mark)
+        total += equity
+        worth[w, 0] = equity
+        worth[w, 1] = gross
+        worth[w, 2] = 0.0
+        if k == 0 and row < trace.mark.shape[0]:
+            trace.wallet_equity[row, w] = equity
+            trace.margin_ratio[row, w] = maintenance / margin_equity if maintenance > 0.0 else 0.0
+    return total
+
+
+@compiled
+def _settle_up(legs: Legs, state: State, s: int, k: int) -> float:
+    """Round trips, coins of closed inverse legs into cash; returns what the spread leaves unhedged."""
+    held = False
+    for i in range(legs.first[s], legs.first[s + 1]):
+        if state.quantity[i, k] != 0.0:
+            held = True
+        elif state.coin[i, k] != 0.0:
+            state.cash[legs.wallet[i], k] += state.coin[i, k] * state.mark[i]
+            state.coin[i, k] = 0.0
+    if state.opened[s, k] and not held:
+        state.trips[k] += 1
+    state.opened[s, k] = 1 if held else 0
+    return _residual(legs, state, s, k) if held else 0.0
+
+
+@compiled
+def _book(legs: Legs, state: State, trace: Trace, row: int, k: int, total: float) -> None:
+    """The books of a lane at the end of a bar: drawdown, residual delta, and the trace."""
+    residual = 0.0
+    for s in range(state.opened.shape[0]):
+        residual += _settle_up(legs, state, s, k)
+    exposed = residual / total if total > 0.0 else 0.0
+    state.residual[k] = max(state.residual[k], exposed)
+    state.peak[k] = max(state.peak[k], total)
+    state.drawdown[k] = max(state.drawdown[k], 1.0 - total / state.peak[k])
+    if row < trace.equity.shape[0]:
+        trace.equity[row, k] = total
+    if k == 0 and row < trace.mark.shape[0]:
+        trace.residual[row, 0] = exposed
+        for i in range(legs.column.shape[0]):
+            trace.mark[row, i] = state.mark[i]
+            trace.quantity[row, i] = state.quantity[i, 0]
+        for c in range(state.ledger.shape[1]):
+            booked = 0.0
+            for i in range(state.ledger.shape[0]):
+                booked += state.ledger[i, c, 0]
+            trace.ledger[row, c] = booked
+
+
+@compiled
+def _queue(legs: Legs, state: State, s: int, k: int, position: Float1D, target: Float1D) -> bool:
+    """Queue what decide wants, within capacity; False if a target is not finite (nothing queued)."""
+    first = legs.first[s]
+    count = legs.first[s + 1] - first
+    for j in range(count):
+        if not math.isfinite(target[j]):
+            return False
+    for j in range(count):
+        i = first + j
+        wanted = target[j]
+        if wanted == position[j]:
+            state.target[i, k] = state.quantity[i, k]
+            continue
+        room = position[count] if wanted * legs.ratio[i] > 0.0 else position[count + 1]
+        limit = max(abs(position[j]), abs(legs.ratio[i]) * room)
+        wanted = min(max(wanted, -limit), limit)
+        state.target[i, k] = wanted * state.mark[i] if legs.inverse[i] else wanted
+        if state.target[i, k] != state.quantity[i, k]:
+            state.queued[s, k] = 1
+    return True
+
+
+@compiled
+def _decide(
+    decide: Any,
+    market: Market,
+    legs: Legs,
+    wallets: Wallets,
+    state: State,
+    params: Float2D,
+    scratch: Scratch,
+    t: int,
+    k: int,
+) -> None:
+    """Ask the strategy about each spread of a lane and queue its answers."""
+    features = market.features
+    width = features.shape[2]
+    memory = state.memory
+    worth, position, target = scratch.worth, scratch.position, scratch.target
+    for s in range(state.queued.shape[0]):
+        count = legs.first[s + 1] - legs.first[s]
+        for j in range(count):
+            i = legs.first[s] + j
+            held = state.quantity[i, k]
+            position[j] = held / state.mark[i] if legs.inverse[i] and held != 0.0 else held
+            target[j] = math.nan
+        position[count] = capacity(legs, wallets, state, s, k, 1.0, worth)
+        position[count + 1] = capacity(legs, wallets, state, s, k, -1.0, worth)
+        status = decide(
+            _at(features, (t * features.shape[1] + s) * width),
+            _at(position, 0),
+            _at(memory, (s * memory.shape[1] + k) * memory.shape[2]),
+            _at(params, k * params.shape[1]),
+            _at(target, 0),
+        )
+        if status == 0 and not _queue(legs, state, s, k, position, target):
+            status = BAD_TARGET
+        if state.queued[s, k]:
+            reserve(legs, state, s, k, worth)
+        if status != 0 and state.status[k, 0] == 0:
+            state.status[k, 0] = status
+            state.status[k, 1] = t
+            state.status[k, 2] = s
+
+
+@compiled
+def run(
+    decide: Any,
+    market: Market,
+    legs: Legs,
+    wallets: Wallets,
+    state: State,
+    params: Float2D,
+    bracket: Int1D,
+    trace: Trace,
+    scratch: Scratch,
+    start: int,
+    stop: int,
+) -> int:
+    """Run the bars from `start` up to, not including, `stop`, changing `state` and `trace`.
+
+    Parameters
+    ----------
+    decide : native Decider
+    params : (K, P), one row a lane
+    bracket : (K,), 1 = judge liquidation at high and low too
+    trace : Trace
+        Row 0 is bar `start`. Rows of zero length are not written.
+
+    Returns
+    -------
+    int
+        The bar before which it stopped: `stop`, or an earlier one if the room for fills in
+        `trace` could run out (only when fills are wanted): call again from there.
+    """
+    lanes = state.quantity.shape[1]
+    count = legs.column.shape[0]
+    room = trace.fill_where.shape[0]
+    for t in range(start, stop):
+        if room > 0 and trace.fills[0] + 3 * count * lanes > room:
+            return t
+        _fill(market, legs, state, trace, t)
+        for k in range(lanes):
+            if bracket[k]:
+                _bracket(market, legs, state, trace, t, k, scratch.start, scratch.end)
+        _mark(market, legs, state, t)
+        _accrue(market, legs, wallets, state, trace, t)
+        for k in range(lanes):
+            total = _judge(legs, state, trace, t, t - start, k, scratch.worth)
+            _book(legs, state, trace, t - start, k, total)
+            _decide(decide, market, legs, wallets, state, params, scratch, t, k)
+    return stop

@@ -1,0 +1,245 @@
+"""The physics of the simulator: what a trade, a payment, a delivery, a liquidation does to a leg and a wallet.
+
+Shared by the kernel and, through it, by the paper venue. `sim/reference.py` says the same in plain
+Python, written apart; the tests compare bits, so the order of additions is part of the code.
+"""
+
+import math
+from typing import Any
+
+from narrows.core.arrays import Float1D, Float2D
+from narrows.sim.cache import compiled
+from narrows.sim.layout import Legs, State, Trace, Wallets
+
+TEN_BP = 1e-3  # `depth` is what rests within this distance of the mid
+BASIS, FUNDING, BORROW, FEES, SLIPPAGE, YIELD, SETTLEMENT, LIQUIDATION, TRANSFER, FX = range(10)
+TRADED, LIQUIDATED, DELIVERED = range(3)
+
+
+@compiled
+def order(quantity: float, target: float, price: float, lot: float, min_notional: float) -> float:
+    """Quantity to trade: whole lots, nothing below the smallest notional; closing is always exact."""
+    if target == 0.0:
+        return -quantity
+    change = target - quantity
+    if lot > 0.0:
+        steps = math.floor(abs(change) / lot + 1e-9) * lot
+        change = steps if change > 0.0 else -steps
+    return change if abs(change) * price >= min_notional else 0.0
+
+
+@compiled
+def slippage(notional: float, half_spread: float, depth: float) -> float:
+    """Half spread plus the mean distance walked through a book of constant density, fraction."""
+    return half_spread + 0.5 * TEN_BP * notional / depth
+
+
+@compiled
+def coin_profit(quantity: float, before: float, after: float) -> float:
+    """Profit of an inverse position in coin."""
+    return quantity * (1.0 / before - 1.0 / after)
+
+
+@compiled
+def quoted(bid: float, ask: float, default: float) -> float:
+    """Half spread as a fraction of the mid; the default where there is no sane quote."""
+    if bid > 0.0 and ask >= bid:
+        return (ask - bid) / (ask + bid)
+    return default
+
+
+# --- one leg of one lane ------------------------------------------------------------------------
+
+
+@compiled
+def record(trace: Trace, where: tuple[int, int, int], reason: int, what: Any) -> None:
+    n = trace.fills[0]
+    if n < trace.fill_where.shape[0]:
+        for i in range(3):
+            trace.fill_where[n, i] = where[i]
+        trace.fill_where[n, 3] = reason
+        for i in range(5):
+            trace.fill_what[n, i] = what[i]
+        trace.fills[0] = n + 1
+
+
+@compiled
+def swap(legs: Legs, state: State, i: int, k: int, change: float, price: float, category: int) -> None:
+    """Change a position at `price`; what the price is better than the mark goes to `category`."""
+    mark = state.mark[i]
+    if legs.inverse[i]:
+        coins = -coin_profit(change, mark, price)
+        state.coin[i, k] += coins
+        state.ledger[i, category, k] += coins * mark
+    else:
+        gain = change * (mark - price)
+        state.cash[legs.wallet[i], k] += -change * price if legs.spot[i] else gain
+        state.ledger[i, category, k] += gain
+    state.quantity[i, k] += change
+
+
+@compiled
+def pay(legs: Legs, state: State, i: int, k: int, amount: float, category: int) -> None:
+    """Book an amount in the reporting currency to a leg; inverse legs pay in coin at the mark."""
+    if legs.inverse[i]:
+        coins = amount / state.mark[i]
+        state.coin[i, k] += coins
+        state.ledger[i, category, k] += coins * state.mark[i]
+    else:
+        state.cash[legs.wallet[i], k] += amount
+        state.ledger[i, category, k] += amount
+
+
+@compiled
+def trade(
+    legs: Legs,
+    state: State,
+    trace: Trace,
+    where: tuple[int, int, int],
+    change: float,
+    price: float,
+    half: float,
+    depth: float,
+) -> None:
+    """Trade `change` of a leg around the reference `price`, with slippage and fee."""
+    t, k, i = where
+    notional = abs(change) if legs.inverse[i] else abs(change) * price
+    slip = slippage(notional, half, depth)
+    fill = price * (1.0 + slip) if change > 0.0 else price * (1.0 - slip)
+    fee = legs.fee[i] * (notional if legs.inverse[i] else abs(change) * fill)
+    swap(legs, state, i, k, change, price, BASIS)
+    pay(legs, state, i, k, -fee, FEES)
+    pay(legs, state, i, k, -slip * notional, SLIPPAGE)
+    record(trace, where, TRADED, (change, fill, price, fee, slip * notional))
+
+
+@compiled
+def close(
+    legs: Legs, state: State, trace: Trace, where: tuple[int, int, int], price: float, reason: int
+) -> None:
+    """End a leg at `price`: delivered with the trading fee, or liquidated with its own."""
+    t, k, i = where
+    quantity = state.quantity[i, k]
+    notional = abs(quantity) if legs.inverse[i] else abs(quantity) * price
+    if reason == DELIVERED:
+        fee = legs.fee[i] * notional
+        swap(legs, state, i, k, -quantity, price, SETTLEMENT)
+        pay(legs, state, i, k, -fee, SETTLEMENT)
+    else:
+        fee = legs.liquidation_fee[i] * notional
+        swap(legs, state, i, k, -quantity, price, BASIS)
+        pay(legs, state, i, k, -fee, LIQUIDATION)
+    record(trace, where, reason, (-quantity, price, price, fee, 0.0))
+
+
+# --- one wallet of one lane ---------------------------------------------------------------------
+
+
+@compiled
+def standing(legs: Legs, state: State, w: int, k: int, prices: Float1D) -> tuple[float, float, float, float]:
+    """Equity, margin equity, maintenance margin and margined notional of a wallet at `prices`.
+
+    Margined are derivatives and borrowed coins. Margin equity counts long spot by its collateral weight. Legs without a mark hold nothing.
+    """
+    equity = state.cash[w, k]
+    margin_equity = equity
+    maintenance = 0.0
+    gross = 0.0
+    for i in range(legs.wallet.shape[0]):
+        if legs.wallet[i] != w:
+            continue
+        quantity = state.quantity[i, k]
+        mark = state.mark[i]
+        price = prices[i]
+        if quantity != 0.0 or state.coin[i, k] != 0.0:
+            if legs.spot[i]:
+                value = quantity * price
+                equity += value
+                margin_equity += value * legs.weight[i] if quantity > 0.0 else value
+                if quantity < 0.0:
+                    maintenance -= legs.maintenance[i] * value
+                    gross -= value
+            else:
+                if legs.inverse[i]:
+                    value = (state.coin[i, k] + coin_profit(quantity, mark, price)) * price
+                    notional = abs(quantity)
+                else:
+                    value = quantity * (price - mark)
+                    notional = abs(quantity) * price
+                equity += value
+                margin_equity += value
+                maintenance += legs.maintenance[i] * notional
+                gross += notional
+    return equity, margin_equity, maintenance, gross
+
+
+@compiled
+def liquidate(legs: Legs, state: State, trace: Trace, t: int, w: int, k: int, prices: Float1D) -> None:
+    """Close everything in a wallet at `prices`; the insurance fund bears what it owes beyond."""
+    for i in range(legs.wallet.shape[0]):
+        if legs.wallet[i] == w and state.quantity[i, k] != 0.0:
+            close(legs, state, trace, (t, k, i), prices[i], LIQUIDATED)
+    equity = standing(legs, state, w, k, state.mark)[0]
+    if equity < 0.0:
+        state.cash[w, k] -= equity
+        state.ledger[legs.wallet.shape[0] + w, LIQUIDATION, k] -= equity
+    state.liquidations[k] += 1
+
+
+@compiled
+def margined(legs: Legs, i: int, sign: float) -> bool:
+    """Whether a leg needs margin when its spread is long (1) or short (-1): all but owned spot."""
+    return legs.spot[i] == 0 or legs.ratio[i] * sign < 0.0
+
+
+@compiled
+def capacity(
+    legs: Legs, wallets: Wallets, state: State, s: int, k: int, sign: float, worth: Float2D
+) -> float:
+    """Largest size of a spread, long (sign 1) or short (-1), that its wallets can carry now.
+
+    Base units, rounded down to the coarsest lot of its legs. Owned spot is paid from the free
+    cash of its wallet; derivatives and borrowed spot share leverage times equity. What the spread
+    itself holds counts as free, what other spreads have queued does not. `worth` (W, 3): equity,
+    margined notional, cash spoken for.
+    """
+    size = math.inf
+    coarsest = 0.0
+    for i in range(legs.first[s], legs.first[s + 1]):
+        w = legs.wallet[i]
+        price = state.mark[i]
+        if not price > 0.0:
+            return 0.0
+        if not legs.inverse[i]:
+            coarsest = max(coarsest, legs.lot[i])
+        cost = 1.0 + legs.fee[i] + legs.half_spread[i]
+        if margined(legs, i, sign):
+            room = wallets.leverage[w] * worth[w, 0] - worth[w, 1]
+            need = 0.0
+            for j in range(legs.first[s], legs.first[s + 1]):
+                if legs.wallet[j] == w:
+                    if legs.spot[j] == 0 or state.quantity[j, k] < 0.0:
+                        room += abs(state.quantity[j, k]) * (1.0 if legs.inverse[j] else state.mark[j])
+                    if margined(legs, j, sign):
+                        need += abs(legs.ratio[j]) * state.mark[j] * cost
+        else:
+            room = state.cash[w, k] + state.quantity[i, k] * price - worth[w, 2]
+            need = abs(legs.ratio[i]) * price * cost
+        size = min(size, room / need)
+    if not (size > 0.0 and math.isfinite(size)):
+        return 0.0
+    return math.floor(size / coarsest) * coarsest if coarsest > 0.0 else size
+
+
+@compiled
+def reserve(legs: Legs, state: State, s: int, k: int, worth: Float2D) -> None:
+    """Take what a spread has queued out of what the spreads after it may use."""
+    for i in range(legs.first[s], legs.first[s + 1]):
+        w = legs.wallet[i]
+        held = state.quantity[i, k]
+        target = state.target[i, k]
+        if legs.spot[i] and target > held:
+            worth[w, 2] += (target - held) * state.mark[i] * (1.0 + legs.fee[i] + legs.half_spread[i])
+        if not legs.spot[i] or target < 0.0:
+            price = 1.0 if legs.inverse[i] else state.mark[i]
+            worth[w, 1] += max(abs(target) - abs(held), 0.0) * price

@@ -1,0 +1,1 @@
+"""What to hold: the strategy protocol, the native `decide`, and the strategies that ship."""

@@ -1,0 +1,111 @@
+"""Cash and carry: hold spot against a dated future, and let delivery close the gap."""
+
+import math
+from typing import ClassVar
+
+import msgspec
+import numpy as np
+
+from narrows.analytics.basis import basis_apr, basis_rate, hours_to_expiry
+from narrows.core.arrays import Float1D, Float2D
+from narrows.core.panel import Panel
+from narrows.core.spread import Spread
+from narrows.strategy.decider import decider
+
+
+@decider
+def decide(features, position, memory, params, target):  # type: ignore[no-untyped-def]
+    """Enter when the annualised basis beats the entry rate; leave early below the exit rate.
+
+    After delivery (or a liquidation) the spot leg stands alone and is closed.
+    """
+    target[0] = position[0]
+    target[1] = position[1]
+    entry, leave, nearest, farthest, reverse, size = (
+        params[0],
+        params[1],
+        params[2],
+        params[3],
+        params[4],
+        params[5],
+    )
+    held = position[0] != 0.0 or position[1] != 0.0
+    if held and (position[0] == 0.0 or position[1] == 0.0):
+        target[0] = 0.0
+        target[1] = 0.0
+        return 0
+    carry = features[0]
+    left_h = features[1]
+    if not (math.isfinite(carry) and math.isfinite(left_h)):
+        return 0
+    if held:
+        earns = carry if position[0] > 0.0 else -carry - features[2]
+        if earns < leave:
+            target[0] = 0.0
+            target[1] = 0.0
+    elif left_h >= nearest and left_h <= farthest:
+        if carry >= entry and position[2] > 0.0:
+            target[0] = size * position[2]
+            target[1] = -target[0]
+        elif reverse > 0.0 and -carry - features[2] >= entry and position[3] > 0.0:
+            target[0] = -size * position[3]
+            target[1] = -target[0]
+    return 0
+
+
+class CashAndCarry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Spot against a dated future on the same venue, held to delivery.
+
+    Long the spread (spot long, future short) when the basis annualises to `entry_apr` or more
+    and delivery is between `nearest_h` and `farthest_h` hours away. Held until delivery, unless
+    the annualised basis falls below `exit_apr` first (the default never does).
+
+    Attributes
+    ----------
+    entry_apr, exit_apr : float
+        Simple annual rates, fractions.
+    nearest_h, farthest_h : float
+        Hours to delivery between which a position may be opened.
+    reverse : bool
+        Whether backwardation is traded (spot borrowed and sold, future long).
+    size : float
+        Share of the capacity to take.
+    borrow_apr : float
+        Borrow rate assumed where the panel has none.
+    """
+
+    entry_apr: float = 0.08
+    exit_apr: float = -math.inf
+    nearest_h: float = 14 * 24.0
+    farthest_h: float = 200 * 24.0
+    reverse: bool = False
+    size: float = 1.0
+    borrow_apr: float = 0.10
+
+    kinds: ClassVar[tuple[str, ...]] = ("cash_and_carry",)
+    decide: ClassVar = decide
+
+    def lookback(self, bar_h: float) -> int:
+        """One bar: the basis is a fact of the moment."""
+        return 1
+
+    def params(self, bar_h: float) -> Float1D:
+        """Thresholds, window of entry, direction and size."""
+        return np.array(
+            [
+                self.entry_apr,
+                self.exit_apr,
+                self.nearest_h,
+                self.farthest_h,
+                float(self.reverse),
+                self.size,
+            ]
+        )
+
+    def features(self, panel: Panel, spread: Spread) -> Float2D:
+        """Annualised basis, hours to delivery, borrow APR of the spot coin; shape (bars, 3)."""
+        spot, future = (panel.column(leg.instrument.id) for leg in spread.legs)
+        left_h = hours_to_expiry(panel.time_ns, spread.expiry_ns)
+        carry = basis_apr(basis_rate(panel.close[:, spot], panel.close[:, future]), left_h)
+        borrow = panel.borrow[:, spot]
+        return np.column_stack([carry, left_h, np.where(np.isnan(borrow), self.borrow_apr, borrow)])

@@ -1,0 +1,97 @@
+"""`@decider` turns one small Python function into the native `decide` that every engine calls.
+
+    @decider
+    def decide(features, position, memory, params, target): ...
+
+All five arguments are raw pointers to float64, indexed like arrays (no `len`, no slices):
+
+    features   what Strategy.features gave for this spread at this bar
+    position   quantity of each leg (base units, signed), then the largest size of a long and of
+               a short spread that capital allows now (base units, both >= 0)
+    memory     MEMORY numbers of the spread's own, zero at the start, kept between bars
+    params     Strategy.params(bar_h)
+    target     to be filled: the wanted quantity of each leg; position[i] = leave leg i alone
+
+It returns 0, or a positive code of its own for "something is wrong", which stops the run with
+that code, the bar and the spread. It must copy the position when a feature is not finite. A
+target that is not finite after the call counts as an error too: a native function cannot raise.
+Write `x * x`, not `x ** 2`: powers are rounded differently by compiler and interpreter.
+"""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from numba import cfunc, types
+
+from narrows.core.errors import ConfigError
+
+MEMORY = 8
+
+POINTER = types.CPointer(types.float64)
+SIGNATURE = types.int64(POINTER, POINTER, POINTER, POINTER, POINTER)
+
+Decide = Callable[[Any, Any, Any, Any, Any], int]
+
+
+@dataclass(frozen=True, eq=False)
+class Decider:
+    """A decision function in its two forms: as written, and compiled."""
+
+    py: Decide
+    native: Any
+
+    def __call__(self, features: Any, position: Any, memory: Any, params: Any, target: Any) -> int:
+        """Decide, in plain Python."""
+        return self.py(features, position, memory, params, target)
+
+
+def _assigned(module: ModuleType) -> set[str]:
+    """Names that a module's own file assigns at its top level."""
+    tree = ast.parse(inspect.getsource(module))
+    targets: list[ast.expr] = []
+    for node in tree.body:
+        if isinstance(node, ast.Assign):
+            targets += node.targets
+        elif isinstance(node, ast.AnnAssign):
+            targets.append(node.target)
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def _refuse_foreign(py: Decide) -> None:
+    """Refuse what numba's cache cannot see: it stamps only the file that `decide` stands in."""
+    module = inspect.getmodule(py)
+    where = f"decide in {py.__module__}"
+    closure = inspect.getclosurevars(py)
+    if closure.nonlocals:
+        raise ConfigError(f"it closes over {sorted(closure.nonlocals)}", where, "pass it in params")
+    for name, value in closure.globals.items():
+        if isinstance(value, ModuleType):
+            if value.__name__ != "math":
+                raise ConfigError(f"it uses module {value.__name__}", where, "use math only")
+        elif module is not None and getattr(value, "__module__", py.__module__) != py.__module__:
+            raise ConfigError(f"{name} comes from another file", where, "define it beside decide")
+        elif module is not None and isinstance(value, int | float) and name not in _assigned(module):
+            raise ConfigError(f"{name} comes from another file", where, "define it beside decide")
+    powers = [
+        n for n in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(py)))) if isinstance(n, ast.Pow)
+    ]
+    if powers:
+        raise ConfigError("it uses **", where, "write x * x or math.sqrt(x)")
+
+
+def decider(py: Decide) -> Decider:
+    """Compile a decision function, cached on disk.
+
+    Raises
+    ------
+    ConfigError
+        If the function uses helpers or constants from another file (a stale compiled copy could
+        then be run), closes over variables, or uses ``**``.
+    """
+    _refuse_foreign(py)
+    return Decider(py, cfunc(SIGNATURE, cache=True, error_model="numpy")(py))

@@ -1,0 +1,112 @@
+"""Funding carry: hold spot against a perpetual while funding pays for it, in either direction."""
+
+import math
+from typing import ClassVar
+
+import msgspec
+import numpy as np
+
+from narrows.analytics.funding import trailing_funding_apr
+from narrows.core.arrays import Float1D, Float2D
+from narrows.core.panel import Panel
+from narrows.core.spread import Spread
+from narrows.strategy.decider import decider
+
+FUNDING_APR, BORROW_APR, HELD_H, WIDTH = 0, 1, 2, 3
+
+
+@decider
+def decide(features, position, memory, params, target):  # type: ignore[no-untyped-def]
+    """Enter when trailing funding beats the entry rate, leave below the exit rate or after a time.
+
+    memory[0] counts the hours held. A leg that lost its partner (liquidated) is closed.
+    """
+    target[0] = position[0]
+    target[1] = position[1]
+    entry, leave, longest, reverse, size, bar_h = (
+        params[0],
+        params[1],
+        params[2],
+        params[3],
+        params[4],
+        params[5],
+    )
+    held = position[0] != 0.0 or position[1] != 0.0
+    if held and (position[0] == 0.0 or position[1] == 0.0):
+        target[0] = 0.0
+        target[1] = 0.0
+        memory[0] = 0.0
+        return 0
+    funding = features[0]
+    if not math.isfinite(funding):
+        return 0
+    # what the short (long) side of the perpetual would earn, the coin loan of a short sale paid
+    forward = funding
+    backward = -funding - features[1]
+    if held:
+        memory[0] += bar_h
+        earns = forward if position[0] > 0.0 else backward
+        if earns < leave or memory[0] >= longest:
+            target[0] = 0.0
+            target[1] = 0.0
+            memory[0] = 0.0
+    elif forward >= entry and position[2] > 0.0:
+        target[0] = size * position[2]
+        target[1] = -target[0]
+    elif reverse > 0.0 and backward >= entry and position[3] > 0.0:
+        target[0] = -size * position[3]
+        target[1] = -target[0]
+    return 0
+
+
+class FundingCarry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Spot against a perpetual on the same venue.
+
+    Long the spread (spot long, perpetual short) when funding over the last `lookback_h` hours
+    annualises to `entry_apr` or more; short it (spot borrowed and sold, perpetual long) when
+    negative funding, less the borrow rate, does. Out when what is earned falls below `exit_apr`,
+    or after `max_hold_h`.
+
+    Attributes
+    ----------
+    entry_apr, exit_apr : float
+        Simple annual rates, fractions.
+    lookback_h, max_hold_h : float
+        Hours.
+    reverse : bool
+        Whether the short spread is traded at all.
+    size : float
+        Share of the capacity to take.
+    borrow_apr : float
+        Borrow rate assumed where the panel has none.
+    """
+
+    entry_apr: float = 0.10
+    exit_apr: float = 0.0
+    lookback_h: float = 72.0
+    max_hold_h: float = math.inf
+    reverse: bool = True
+    size: float = 1.0
+    borrow_apr: float = 0.10
+
+    kinds: ClassVar[tuple[str, ...]] = ("funding_carry",)
+    decide: ClassVar = decide
+
+    def lookback(self, bar_h: float) -> int:
+        """Bars in the funding window."""
+        return max(1, round(self.lookback_h / bar_h))
+
+    def params(self, bar_h: float) -> Float1D:
+        """Thresholds, direction, size and the length of a bar."""
+        return np.array(
+            [self.entry_apr, self.exit_apr, self.max_hold_h, float(self.reverse), self.size, bar_h]
+        )
+
+    def features(self, panel: Panel, spread: Spread) -> Float2D:
+        """Trailing funding APR of the perpetual, borrow APR of the spot coin; shape (bars, 2)."""
+        spot, perp = (panel.column(leg.instrument.id) for leg in spread.legs)
+        funding = trailing_funding_apr(
+            panel.funding[:, perp], panel.funding_h[:, perp], panel.bar_h, self.lookback_h
+        )
+        borrow = panel.borrow[:, spot]
+        return np.column_stack([funding, np.where(np.isnan(borrow), self.borrow_apr, borrow)])

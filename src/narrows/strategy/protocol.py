@@ -1,0 +1,35 @@
+"""The Strategy protocol: immutable parameters, causal features, one native decide."""
+
+from typing import ClassVar, Protocol
+
+from narrows.core.arrays import Float1D, Float2D
+from narrows.core.panel import Panel
+from narrows.core.spread import Spread
+from narrows.strategy.decider import Decider
+
+
+class Strategy(Protocol):
+    """What every strategy has; a frozen msgspec struct whose fields are its parameters.
+
+    Attributes
+    ----------
+    kinds : tuple of str
+        The kinds of spread it trades.
+    decide : Decider
+        See `narrows.strategy.decider`.
+    """
+
+    kinds: ClassVar[tuple[str, ...]]
+    decide: ClassVar[Decider]
+
+    def lookback(self, bar_h: float) -> int:
+        """Bars of history that `features` needs before a row is as it would be with more."""
+        ...
+
+    def params(self, bar_h: float) -> Float1D:
+        """What `decide` sees as params."""
+        ...
+
+    def features(self, panel: Panel, spread: Spread) -> Float2D:
+        """Causal features, shape (bars, F): row t uses rows up to t only. NaN = not known."""
+        ...
