@@ -37,7 +37,7 @@ class Segment:
         return cls(Trace(*(np.concatenate(column) for column in columns)))
 
 
-def _trace(bars: int, layout: Layout, lanes: int, room: int) -> Trace:
+def blank_trace(bars: int, layout: Layout, lanes: int, room: int) -> Trace:
     legs, wallets = len(layout.leg_names), len(layout.wallet_names)
     return Trace(
         equity=np.zeros((bars, lanes)),
@@ -72,9 +72,9 @@ def run_segment(
     lanes = len(bracket)
     room_to_think = scratch(layout)
     room = max(ROOM, 6 * len(layout.leg_names) * lanes)
-    parts = [Segment(_trace(0, layout, lanes, 0))]
+    parts = [Segment(blank_trace(0, layout, lanes, 0))]
     while start < stop:
-        trace = _trace(stop - start, layout, lanes, room)
+        trace = blank_trace(stop - start, layout, lanes, room)
         reached = run(
             decide,
             market,
@@ -210,12 +210,13 @@ def backtest(
         parts.append(part)
         if progress:
             progress(stop, len(panel))
-    return _result(desk, panel, found, plan, state, Segment.joined(parts))
+    return result_of(desk, panel, found, plan, state, Segment.joined(parts))
 
 
-def _result(
+def result_of(
     desk: Desk, panel: Panel, found: Sequence[Spread], plan: Layout, state: State, segment: Segment
 ) -> Result:
+    """What a run wrote down, as a Result; `panel` has the bars that it ran over."""
     trace = segment.trace
     legs = [f"{found[leg.spread].id} {leg.instrument}" for leg in plan.leg_names]
     return Result(
@@ -235,7 +236,7 @@ def _result(
         ledger=Ledger(tuple(legs) + plan.wallet_names, np.ascontiguousarray(state.ledger[:, :, CLOSE_ONLY])),
         round_trips=int(state.trips[CLOSE_ONLY]),
         liquidations=int(state.liquidations[CLOSE_ONLY]),
-        liquidations_high_low=int(state.liquidations[HIGH_LOW]),
+        liquidations_high_low=int(state.liquidations[-1]),
         provenance=Provenance(
             config_hash=desk.config_hash,
             data_hash=panel.content_hash,

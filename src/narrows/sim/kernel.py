@@ -98,7 +98,10 @@ def _bracket(
 
 @compiled
 def _fill(market: Market, legs: Legs, state: State, trace: Trace, t: int) -> None:
-    """Fill queued targets at the open: all legs of a spread that want to trade, or none."""
+    """Fill queued targets at the open: all legs of a spread that want to trade, or none.
+
+    Costs come from the quotes of the bar before: what was known when the order was sent.
+    """
     for s in range(state.queued.shape[0]):
         for k in range(state.queued.shape[1]):
             if not state.queued[s, k]:
@@ -112,19 +115,12 @@ def _fill(market: Market, legs: Legs, state: State, trace: Trace, t: int) -> Non
             if not tradable:
                 continue
             for i in range(legs.first[s], legs.first[s + 1]):
-                c = legs.column[i]
-                price = market.open[t, c]
-                if state.target[i, k] == state.quantity[i, k]:
-                    continue
-                change = order(
-                    state.quantity[i, k], state.target[i, k], price, legs.lot[i], legs.min_notional[i]
-                )
+                change = state.target[i, k] - state.quantity[i, k]
                 if change != 0.0:
-                    if not state.mark[i] > 0.0:
-                        state.mark[i] = price
+                    c = legs.column[i]
                     half = quoted(market.bid[t - 1, c], market.ask[t - 1, c], legs.half_spread[i])
                     depth = market.depth[t - 1, c] if market.depth[t - 1, c] > 0.0 else legs.depth[i]
-                    trade(legs, state, trace, (t, k, i), change, price, half, depth)
+                    trade(legs, state, trace, (t, k, i), change, market.open[t, c], half, depth)
 
 
 @compiled
@@ -282,14 +278,18 @@ def _queue(legs: Legs, state: State, s: int, k: int, position: Float1D, target: 
         room = position[count] if wanted * legs.ratio[i] > 0.0 else position[count + 1]
         limit = max(abs(position[j]), abs(legs.ratio[i]) * room)
         wanted = min(max(wanted, -limit), limit)
-        state.target[i, k] = wanted * state.mark[i] if legs.inverse[i] else wanted
-        if state.target[i, k] != state.quantity[i, k]:
+        held = state.quantity[i, k]
+        price = 1.0 if legs.inverse[i] else state.mark[i]
+        if legs.inverse[i]:
+            wanted *= state.mark[i]
+        state.target[i, k] = held + order(held, wanted, price, legs.lot[i], legs.min_notional[i])
+        if state.target[i, k] != held:
             state.queued[s, k] = 1
     return True
 
 
 @compiled
-def _decide(
+def consult(
     decide: Any,
     market: Market,
     legs: Legs,
@@ -376,5 +376,5 @@ def run(
         for k in range(lanes):
             total = _judge(legs, state, trace, t, t - start, k, scratch.worth)
             _book(legs, state, trace, t - start, k, total)
-            _decide(decide, market, legs, wallets, state, params, scratch, t, k)
+            consult(decide, market, legs, wallets, state, params, scratch, t, k)
     return stop

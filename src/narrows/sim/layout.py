@@ -4,10 +4,11 @@ NamedTuples of arrays, because Numba takes them as they are. Axes: bars T, panel
 legs L, spreads S, wallets W, ledger categories C, parameter combinations ("lanes") K.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 
 from narrows.core.arrays import Float1D, Float2D, Float3D, Int1D, Int2D, read_only
 from narrows.core.config import Desk, Venue
@@ -127,35 +128,55 @@ class Layout(NamedTuple):
     wallet_capital: Float1D
 
 
-def _venue_settings(desk: Desk, names: Sequence[str]) -> dict[str, Venue]:
-    """The settings of each venue in use, with capital shares filled in."""
-    chosen = {name: desk.venues.get(name, Venue()) for name in names}
-    given = {name: venue.capital_share for name, venue in chosen.items() if venue.capital_share is not None}
-    open_shares = len(chosen) - len(given)
-    left = (1.0 - sum(given.values())) / open_shares if open_shares else 0.0
-    shares = {name: given.get(name, left) for name in chosen}
+def _venues(desk: Desk, used: Sequence[str]) -> dict[str, Venue]:
+    """Settings of every venue that holds capital, with capital shares filled in."""
+    venues = desk.venues | {name: Venue() for name in used if name not in desk.venues}
+    given = sum(venue.capital_share or 0.0 for venue in venues.values())
+    unset = sum(venue.capital_share is None for venue in venues.values())
+    venues = {
+        name: venue
+        if venue.capital_share is not None
+        else replace(venue, capital_share=(1.0 - given) / unset)
+        for name, venue in venues.items()
+    }
     where = f"desk {desk.name}: venues.*.capital_share"
-    if min(shares.values()) < 0.0 or abs(sum(shares.values()) - 1.0) > 1e-9:
-        raise ConfigError(f"shares of the venues in use sum to {sum(given.values()):g}", where, "make it 1")
-    for name, share in shares.items():
-        if share > desk.risk.max_venue_share + 1e-9:
+    if given > 1.0 + 1e-9 or (not unset and given < 1.0 - 1e-9):
+        raise ConfigError(f"the shares of {', '.join(venues)} sum to {given:g}", where, "make it 1")
+    for name, venue in venues.items():
+        if venue.capital_share > desk.risk.max_venue_share + 1e-9:  # type: ignore[operator]
             raise ConfigError(
-                f"{name} holds {share:g} of the capital, more than risk.max_venue_share", where, "lower it"
+                f"{name} holds {venue.capital_share:g} of the capital, more than risk.max_venue_share",
+                where,
+                "lower it or raise the limit",
             )
-    return chosen
+    return venues
 
 
-def _wallet_of(instrument: Instrument, venue: Venue) -> str:
+def _wallets(venues: dict[str, Venue]) -> dict[str, tuple[Venue, float]]:
+    """Each wallet's name, with its venue's settings and its share of the capital."""
+    found = {}
+    for name, venue in venues.items():
+        share = venue.capital_share or 0.0
+        if venue.account == "unified":
+            found[name] = (venue, share)
+        else:
+            found[f"{name}:spot"] = (venue, share * (1.0 - venue.derivatives_share))
+            found[f"{name}:derivatives"] = (venue, share * venue.derivatives_share)
+    return found
+
+
+def _wallet_name(one: Instrument, venue: Venue) -> str:
     if venue.account == "unified":
-        return instrument.venue
-    return f"{instrument.venue}:{'spot' if instrument.kind == 'spot' else 'derivatives'}"
+        return one.venue
+    return f"{one.venue}:{'derivatives' if one.is_derivative else 'spot'}"
 
 
-def _wallet_share(wallet: str, venue: Venue, venue_share: float) -> float:
-    if venue.account == "unified":
-        return venue_share
-    part = venue.derivatives_share if wallet.endswith(":derivatives") else 1.0 - venue.derivatives_share
-    return venue_share * part
+def _floats(values: Iterable[float]) -> Float1D:
+    return read_only(np.array(list(values), dtype=np.float64))
+
+
+def _ints(values: Iterable[int]) -> Int1D:
+    return read_only(np.array(list(values), dtype=np.int64))
 
 
 def layout(desk: Desk, panel: Panel, spreads: Sequence[Spread]) -> Layout:
@@ -169,70 +190,57 @@ def layout(desk: Desk, panel: Panel, spreads: Sequence[Spread]) -> Layout:
     ConfigError
         If capital shares do not add up, or a venue's fee is neither given nor in the rulebook.
     """
-    flat = [(s, leg) for s, spread in enumerate(spreads) for leg in spread.legs]
-    instruments = [leg.instrument for _, leg in flat]
-    names = list(dict.fromkeys(one.venue for one in instruments))
-    venues = _venue_settings(desk, names)
-    wallet_names: list[str] = []
-    shares: list[float] = []
-    unset = sum(1 for v in venues.values() if v.capital_share is None)
-    left = 1.0 - sum(v.capital_share for v in venues.values() if v.capital_share is not None)
-    for name, venue in venues.items():
-        share = left / unset if venue.capital_share is None else venue.capital_share
-        kinds = [name] if venue.account == "unified" else [f"{name}:spot", f"{name}:derivatives"]
-        wallet_names += kinds
-        shares += [_wallet_share(kind, venue, share) for kind in kinds]
-    wallet = {name: n for n, name in enumerate(wallet_names)}
-    leg_wallet = [wallet[_wallet_of(one, venues[one.venue])] for one in instruments]
-    settings = [venues[one.venue] for one in instruments]
+    legs = [(s, leg.instrument, leg.ratio) for s, spread in enumerate(spreads) for leg in spread.legs]
+    venues = _venues(desk, [one.venue for _, one, _ in legs])
+    wallets = _wallets(venues)
+    number = {name: w for w, name in enumerate(wallets)}
+    names = tuple(
+        Leg(spread=s, instrument=one.id, ratio=ratio, wallet=number[_wallet_name(one, venues[one.venue])])
+        for s, one, ratio in legs
+    )
     start_ns = int(panel.time_ns[0]) if len(panel) else desk.start_ns
-
-    def per_leg(values: Sequence[float]) -> Float1D:
-        return read_only(np.array(values, dtype=np.float64))
-
-    def whole(values: Sequence[int]) -> Int1D:
-        return read_only(np.array(values, dtype=np.int64))
-
-    legs = Legs(
-        first=whole([0, *np.cumsum([len(spread.legs) for spread in spreads]).tolist()]),
-        column=whole([panel.column(one.id) for one in instruments]),
-        wallet=whole(leg_wallet),
-        spot=whole([one.kind == "spot" for one in instruments]),
-        inverse=whole([one.is_inverse for one in instruments]),
-        ratio=per_leg([leg.ratio for _, leg in flat]),
-        fee=per_leg(
-            [
-                from_bps(v.taker_bps) if v.taker_bps is not None else taker_fee(one, start_ns)
-                for one, v in zip(instruments, settings, strict=True)
-            ]
+    instruments = [one for _, one, _ in legs]
+    return Layout(
+        legs=_legs(panel, spreads, instruments, names, venues, start_ns),
+        wallets=Wallets(
+            leverage=_floats(min(v.max_leverage, desk.risk.max_leverage) for v, _ in wallets.values()),
+            cash_apr=_floats(v.cash_apr for v, _ in wallets.values()),
+            cash_borrow_apr=_floats(v.cash_borrow_apr for v, _ in wallets.values()),
+            bar_years=panel.bar_h / YEAR_H,
         ),
-        half_spread=per_leg([from_bps(v.half_spread_bps) for v in settings]),
-        depth=per_leg([v.depth_usd for v in settings]),
-        maintenance=per_leg([v.maintenance for v in settings]),
-        liquidation_fee=per_leg([from_bps(v.liquidation_fee_bps) for v in settings]),
-        borrow=per_leg([v.borrow_apr for v in settings]),
-        weight=per_leg(
-            [
-                float(v.collateral is None or one.base in v.collateral)
-                for one, v in zip(instruments, settings, strict=True)
-            ]
-        ),
-        lot=per_leg([one.lot for one in instruments]),
-        min_notional=per_leg([one.min_notional for one in instruments]),
+        leg_names=names,
+        wallet_names=tuple(wallets),
+        wallet_capital=_floats(desk.capital * share for _, share in wallets.values()),
     )
-    by_wallet = [venues[name.split(":")[0]] for name in wallet_names]
-    wallets = Wallets(
-        leverage=per_leg([min(v.max_leverage, desk.risk.max_leverage) for v in by_wallet]),
-        cash_apr=per_leg([v.cash_apr for v in by_wallet]),
-        cash_borrow_apr=per_leg([v.cash_borrow_apr for v in by_wallet]),
-        bar_years=panel.bar_h / YEAR_H,
+
+
+def _legs(
+    panel: Panel,
+    spreads: Sequence[Spread],
+    instruments: Sequence[Instrument],
+    names: Sequence[Leg],
+    venues: dict[str, Venue],
+    start_ns: int,
+) -> Legs:
+    at = [(one, venues[one.venue]) for one in instruments]
+    taker = (taker_fee(one, start_ns) if v.taker_bps is None else from_bps(v.taker_bps) for one, v in at)
+    return Legs(
+        first=_ints(np.cumsum([0, *(len(spread.legs) for spread in spreads)]).tolist()),
+        column=_ints(panel.column(one.id) for one in instruments),
+        wallet=_ints(leg.wallet for leg in names),
+        spot=_ints(not one.is_derivative for one in instruments),
+        inverse=_ints(one.is_inverse for one in instruments),
+        ratio=_floats(leg.ratio for leg in names),
+        fee=_floats(taker),
+        half_spread=_floats(from_bps(v.half_spread_bps) for _, v in at),
+        depth=_floats(v.depth_usd for _, v in at),
+        maintenance=_floats(v.maintenance for _, v in at),
+        liquidation_fee=_floats(from_bps(v.liquidation_fee_bps) for _, v in at),
+        borrow=_floats(v.borrow_apr for _, v in at),
+        weight=_floats(float(v.collateral is None or one.base in v.collateral) for one, v in at),
+        lot=_floats(one.lot for one in instruments),
+        min_notional=_floats(one.min_notional for one in instruments),
     )
-    leg_names = tuple(
-        Leg(spread=s, instrument=leg.instrument.id, ratio=leg.ratio, wallet=w)
-        for (s, leg), w in zip(flat, leg_wallet, strict=True)
-    )
-    capital = per_leg([desk.capital * share for share in shares])
-    return Layout(legs, wallets, leg_names, tuple(wallet_names), capital)
 
 
 def initial_state(layout: Layout, lanes: int) -> State:

@@ -259,24 +259,20 @@ class Reference:
                 continue
             for i in wanting:
                 leg = self.legs[i]
-                price = opens[leg.column]
-                quantity = self.order(leg, price)
-                if quantity == 0.0:
-                    continue
-                if not leg.mark > 0.0:
-                    leg.mark = price
                 bid, ask, depth = (self.rows[name][t - 1][leg.column] for name in ("bid", "ask", "depth"))
                 half = (ask - bid) / (ask + bid) if bid > 0.0 and ask >= bid else leg.half_spread
-                self.trade(t, i, quantity, price, half, depth if depth > 0.0 else leg.depth)
+                quantity = leg.target - leg.quantity
+                self.trade(t, i, quantity, opens[leg.column], half, depth if depth > 0.0 else leg.depth)
 
     @staticmethod
-    def order(leg: LegBook, price: float) -> float:
+    def order(leg: LegBook, target: float) -> float:
         """Whole lots, nothing below the smallest notional; closing is always exact."""
-        if leg.target == 0.0:
+        if target == 0.0:
             return -leg.quantity
-        quantity = leg.target - leg.quantity
+        quantity = target - leg.quantity
         if leg.lot > 0.0:
             quantity = math.copysign(math.floor(abs(quantity) / leg.lot + 1e-9) * leg.lot, quantity)
+        price = 1.0 if leg.inverse else leg.mark
         return quantity if abs(quantity) * price >= leg.min_notional else 0.0
 
     def judge_inside(self, t: int) -> None:
@@ -440,7 +436,7 @@ class Reference:
             room = position[-2] if wanted * leg.ratio > 0.0 else position[-1]
             limit = max(abs(held), abs(leg.ratio) * room)
             within = min(max(wanted, -limit), limit)
-            leg.target = within * leg.mark if leg.inverse else within
+            leg.target = leg.quantity + self.order(leg, within * leg.mark if leg.inverse else within)
             if leg.target != leg.quantity:
                 spread.queued = True
         for leg in legs if spread.queued else ():

@@ -1,0 +1,119 @@
+"""`step(engine, state, event) -> (state, commands)`: the whole of running, as a plain function."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from narrows.core.config import Desk
+from narrows.core.event import Account, Bar, Command, Event, Fill
+from narrows.core.instrument import Instrument
+from narrows.core.panel import FIELDS, Panel
+from narrows.core.spread import Spread
+from narrows.execution.plan import plan
+from narrows.sim.backtest import check_status, features_of
+from narrows.sim.kernel import consult
+from narrows.sim.layout import Layout, initial_state, layout, market, scratch
+from narrows.sim.layout import State as Books
+from narrows.sim.physics import standing
+from narrows.strategy.protocol import Strategy
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """All that the engine knows between two events; plain values, so that a journal can keep it."""
+
+    account: Account | None = None
+    memory: tuple[tuple[float, ...], ...] = ()
+    history: tuple[Bar, ...] = ()
+    fills: int = 0
+
+
+class Decision(NamedTuple):
+    """What the strategy wants by leg, and what it wants to remember."""
+
+    wanted: list[float]
+    memory: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Engine:
+    """What does not change while a desk runs."""
+
+    desk: Desk
+    strategy: Strategy
+    instruments: tuple[Instrument, ...]
+    spreads: tuple[Spread, ...]
+    bar_ns: int
+    plan: Layout
+
+    @classmethod
+    def of(cls, desk: Desk, strategy: Strategy, panel: Panel, spreads: list[Spread]) -> "Engine":
+        """The engine for the instruments of a panel."""
+        return cls(
+            desk, strategy, panel.instruments, tuple(spreads), panel.bar_ns, layout(desk, panel, spreads)
+        )
+
+
+def _panel(engine: Engine, history: tuple[Bar, ...]) -> Panel:
+    fields = {name: np.array([bar.fields[name] for bar in history]) for name in FIELDS}
+    times = np.array([bar.time_ns for bar in history], dtype=np.int64)
+    return Panel.of(engine.instruments, times, engine.bar_ns, **fields)
+
+
+def _books(engine: Engine, state: State, account: Account) -> Books:
+    books = initial_state(engine.plan, lanes=1)
+    books.cash[:, 0] = account.cash
+    books.quantity[:, 0] = account.position
+    books.target[:, 0] = account.position
+    books.coin[:, 0] = account.coin
+    books.mark[:] = account.marks
+    if state.memory:
+        books.memory[:, 0] = state.memory
+    return books
+
+
+def _decide(engine: Engine, state: State, account: Account) -> Decision:
+    """Features of the last bar, `decide` for each spread, what follows for each leg."""
+    panel = _panel(engine, state.history)
+    features = features_of(engine.strategy, panel, engine.spreads)
+    last = panel.rows(len(panel) - 1, len(panel))
+    arrays = market(last, features[-1:])
+    books = _books(engine, state, account)
+    room = scratch(engine.plan)
+    legs, wallets = engine.plan.legs, engine.plan.wallets
+    for w in range(len(engine.plan.wallet_names)):
+        equity, _, _, gross = standing(legs, books, w, 0, books.mark)
+        room.worth[w] = equity, gross, 0.0
+    params = engine.strategy.params(panel.bar_h).reshape(1, -1)
+    consult(engine.strategy.decide.native, arrays, legs, wallets, books, params, room, 0, 0)
+    check_status(books, last, engine.spreads, engine.desk.strategy)
+    memory = tuple(tuple(row) for row in books.memory[:, 0].tolist())
+    return Decision(books.target[:, 0].tolist(), memory)
+
+
+def step(engine: Engine, state: State, event: Event) -> tuple[State, tuple[Command, ...]]:
+    """What an event changes, and what is to be done about it. No I/O, no clock.
+
+    The venue's word on the account wins: an Account replaces what was known. A Bar is decided
+    on; its commands carry ids that depend on nothing but the bar and the leg.
+
+    Raises
+    ------
+    StateError
+        If `decide` reports an error.
+    """
+    match event:
+        case Account():
+            return msgspec.structs.replace(state, account=event), ()
+        case Fill():
+            return msgspec.structs.replace(state, fills=state.fills + 1), ()
+        case Bar():
+            keep = engine.strategy.lookback(engine.bar_ns / 3.6e12)
+            state = msgspec.structs.replace(state, history=(*state.history, event)[-keep:])
+            if state.account is None:
+                return state, ()
+            decision = _decide(engine, state, state.account)
+            legs = [leg.instrument for spread in engine.spreads for leg in spread.legs]
+            orders = plan(engine.desk.name, event.time_ns, legs, state.account.position, decision.wanted)
+            return msgspec.structs.replace(state, memory=decision.memory), orders

@@ -1,0 +1,134 @@
+"""The kernel and its plain-Python specification give the same bits, liquidations included."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from narrows.core.arrays import Float2D, Int1D
+from narrows.core.config import Desk
+from narrows.core.panel import Panel
+from narrows.core.spread import spreads
+from narrows.sim.backtest import Segment, features_of, run_segment
+from narrows.sim.layout import Layout, Market, State, initial_state, layout, market
+from narrows.sim.reference import Reference
+from random_market import Restless, random_desk, random_panel
+
+
+class Run:
+    """One desk on one panel, ready to be run by either engine."""
+
+    def __init__(self, seed: int, bars: int, lanes: int = 2) -> None:
+        rng = np.random.default_rng(seed)
+        self.desk: Desk = random_desk(rng)
+        self.panel: Panel = random_panel(rng, bars, volatility=rng.choice([0.005, 0.03, 0.08]))
+        self.strategy = Restless(seed=seed, often=rng.choice([0.03, 0.3]))
+        self.spreads = spreads(self.panel.instruments)
+        self.plan: Layout = layout(self.desk, self.panel, self.spreads)
+        self.market: Market = market(self.panel, features_of(self.strategy, self.panel, self.spreads))
+        self.params: Float2D = rng.uniform(0.2, 1.0, (lanes, 1))
+        self.bracket: Int1D = np.arange(lanes, dtype=np.int64) % 2
+
+    def kernel(self, cuts: list[int] | None = None) -> tuple[State, Segment]:
+        state = initial_state(self.plan, len(self.bracket))
+        edges = [0, *sorted(cuts or []), len(self.panel)]
+        parts = []
+        for start, stop in zip(edges, edges[1:], strict=False):
+            state, part = run_segment(
+                self.strategy.decide.native,
+                self.market,
+                self.plan,
+                state,
+                self.params,
+                self.bracket,
+                start,
+                stop,
+            )
+            parts.append(part)
+        return state, Segment.joined(parts)
+
+    def reference(self, lane: int) -> Reference:
+        twin = Reference(
+            self.market,
+            self.plan.legs,
+            self.plan.wallets,
+            self.plan.wallet_capital.tolist(),
+            self.params[lane].tolist(),
+            bool(self.bracket[lane]),
+        )
+        twin.run(self.strategy.decide.py, 0, len(self.panel))
+        return twin
+
+
+def same_bits(ours: object, theirs: object, what: str) -> None:
+    a, b = np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64)
+    assert a.shape == b.shape, what
+    differ = np.flatnonzero(a.view(np.int64).ravel() != b.view(np.int64).ravel())
+    assert not len(differ), f"{what}: first at {differ[0]}: {a.ravel()[differ[0]]!r} {b.ravel()[differ[0]]!r}"
+
+
+def compare(run: Run, lane: int, state: State, segment: Segment) -> Reference:
+    twin = run.reference(lane)
+    trace = segment.trace
+    same_bits(trace.equity[:, lane], twin.equity, "equity")
+    same_bits(state.ledger[:, :, lane], twin.ledger, "ledger")
+    same_bits(state.cash[:, lane], [wallet.cash for wallet in twin.wallets], "cash")
+    same_bits(state.quantity[:, lane], [leg.quantity for leg in twin.legs], "quantity")
+    same_bits(state.coin[:, lane], [leg.coin for leg in twin.legs], "coin")
+    same_bits(state.memory[:, lane], [spread.memory for spread in twin.spreads], "memory")
+    same_bits(state.drawdown[lane], twin.drawdown, "drawdown")
+    same_bits(state.residual[lane], twin.residual, "residual")
+    assert (state.trips[lane], state.liquidations[lane]) == (twin.trips, twin.liquidations)
+    assert tuple(state.status[lane]) == twin.status
+    mine = trace.fill_where[:, 1] == lane
+    fills = np.array(twin.fills).reshape(-1, 8)
+    same_bits(trace.fill_where[mine][:, [0, 2, 3]], fills[:, :3], "fills: bar, leg, reason")
+    same_bits(trace.fill_what[mine], fills[:, 3:], "fills: amounts")
+    if lane == 0:
+        same_bits(trace.quantity, twin.quantities, "quantities")
+        same_bits(trace.mark, twin.marks, "marks")
+        same_bits(trace.wallet_equity, twin.wallet_equity, "wallet equity")
+        same_bits(trace.margin_ratio, twin.margin_ratio, "margin ratio")
+        same_bits(trace.residual[:, 0], twin.residuals, "residuals")
+    return twin
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_kernel_equals_reference_bit_for_bit(seed: int) -> None:
+    run = Run(seed, bars=400)
+    state, segment = run.kernel()
+    for lane in (0, 1):
+        compare(run, lane, state, segment)
+
+
+def test_the_random_runs_visit_what_matters() -> None:
+    seen = {"trades": 0, "liquidations": 0, "deliveries": 0, "insurance": 0, "inside": 0, "trips": 0}
+    for seed in range(12):
+        state, segment = Run(seed, bars=400).kernel()
+        reasons = segment.trace.fill_where[:, 3]
+        for reason, name in enumerate(("trades", "liquidations", "deliveries")):
+            seen[name] += int((reasons == reason).sum())
+        seen["insurance"] += int((state.ledger[-4:, 7] > 0).sum())
+        where, what = segment.trace.fill_where, segment.trace.fill_what
+        for (bar, lane, leg, reason), price in zip(where.tolist(), what[:, 1].tolist(), strict=True):
+            seen["inside"] += lane == 1 and reason == 1 and price != segment.trace.mark[bar, leg]
+        seen["trips"] += int(state.trips.sum())
+    assert min(seen.values()) >= 10, seen
+
+
+def test_lanes_do_not_touch_each_other() -> None:
+    wide, narrow = Run(3, bars=300, lanes=7), Run(3, bars=300, lanes=7)
+    state, segment = wide.kernel()
+    for lane in range(7):
+        compare(narrow, lane, state, segment)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), cuts=st.lists(st.integers(0, 200), max_size=6))
+def test_any_split_into_segments_changes_no_bit(seed: int, cuts: list[int]) -> None:
+    whole_state, whole = (run := Run(seed, bars=200)).kernel()
+    split_state, split = run.kernel(cuts)
+    for name, a, b in zip(State._fields, whole_state, split_state, strict=True):
+        same_bits(a, b, name)
+    for name, a, b in zip(whole.trace._fields[:-1], whole.trace, split.trace, strict=False):
+        same_bits(a, b, name)

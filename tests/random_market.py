@@ -1,0 +1,154 @@
+"""Random panels and desks that visit every branch of the simulator, from one seed."""
+
+from typing import ClassVar
+
+import msgspec
+import numpy as np
+
+from narrows.core.arrays import Float1D, Float2D
+from narrows.core.config import Desk, parse
+from narrows.core.instrument import Instrument, instrument
+from narrows.core.panel import Panel
+from narrows.core.spread import Spread
+from narrows.core.time import HOUR_NS
+from narrows.strategy.decider import decider
+
+FIRST_CLOSE_NS = 1_718_870_400_000_000_000  # 2024-06-20 08:00 UTC
+
+DESK = """
+[desk]
+name = "random"
+capital = {capital}
+[universe]
+instruments = []
+[strategy]
+name = "random_market:Restless"
+[risk]
+max_leverage = {risk_leverage}
+[venues.alpha]
+account = "{account}"
+capital_share = 0.6
+derivatives_share = {derivatives_share}
+max_leverage = {leverage}
+maintenance = {maintenance}
+taker_bps = 5.0
+cash_apr = 0.02
+collateral = ["BTC"]
+[venues.beta]
+account = "{other_account}"
+max_leverage = {leverage}
+taker_bps = 3.0
+maintenance = 0.01
+"""
+
+
+@decider
+def decide(features, position, memory, params, target):  # type: ignore[no-untyped-def]
+    """Now and then take a random share of the capacity, else stay; memory counts the calls."""
+    target[0] = position[0]
+    target[1] = position[1]
+    memory[0] += 1.0
+    size = features[0]
+    if size > -2.0 and size < 2.0:  # false for NaN
+        room = position[2] if size > 0.0 else position[3]
+        target[0] = size * room * params[0]
+        target[1] = -target[0] * features[1]
+        memory[1] = size
+    return 0
+
+
+class Restless(msgspec.Struct, frozen=True, kw_only=True):
+    """Trades at random times in random directions and sizes, unevenly hedged."""
+
+    scale: float = 1.0
+    seed: int = 0
+    often: float = 0.1
+
+    kinds: ClassVar[tuple[str, ...]] = ("funding_carry", "cash_and_carry", "cross_venue", "calendar")
+    decide: ClassVar = decide
+
+    def lookback(self, bar_h: float) -> int:
+        return 1
+
+    def params(self, bar_h: float) -> Float1D:
+        return np.array([self.scale])
+
+    def features(self, panel: Panel, spread: Spread) -> Float2D:
+        rows = []
+        for time_ns in panel.time_ns.tolist():
+            rng = np.random.default_rng([self.seed, time_ns // HOUR_NS, len(spread.id), ord(spread.id[-1])])
+            size = rng.uniform(-1.5, 1.5) if rng.random() < self.often else np.nan
+            rows.append([0.0 if rng.random() < 0.02 else size, rng.choice([1.0, 1.0, 0.3])])
+        return np.array(rows)
+
+
+def random_desk(rng: np.random.Generator) -> Desk:
+    text = DESK.format(
+        capital=rng.choice([10_000.0, 1e6, 12_345.678]),
+        account=rng.choice(["unified", "separate"]),
+        other_account=rng.choice(["unified", "separate"]),
+        derivatives_share=rng.uniform(0.1, 0.9),
+        leverage=rng.choice([1.0, 3.0, 30.0]),
+        risk_leverage=rng.choice([2.0, 30.0]),
+        maintenance=rng.choice([0.005, 0.05]),
+    )
+    return parse(text, "random desk")
+
+
+def instruments(bars: int) -> list[Instrument]:
+    delivery = "20240621" if bars > 30 else "20240927"
+    return [
+        instrument("BTC-USDT.alpha", lot=1e-5),
+        instrument("BTC-USDT-PERP.alpha", lot=1e-3, min_notional=5.0),
+        instrument(f"BTC-USDT-{delivery}.alpha"),
+        instrument("BTC-USDT-PERP.beta"),
+        instrument("BTC-USD-PERP.beta"),
+        instrument("BTC-USDT.beta"),
+    ]
+
+
+def random_panel(rng: np.random.Generator, bars: int, volatility: float = 0.03) -> Panel:
+    """Hourly bars with gaps, jumps, missing marks, quotes here and there, funding, a delivery."""
+    found = instruments(bars)
+    shape = (bars, len(found))
+    common = np.cumsum(rng.normal(0, volatility, bars) + (rng.random(bars) < 0.02) * rng.normal(0, 0.2, bars))
+    own = rng.normal(0, 0.004, shape)
+    close = 30_000 * np.exp(common[:, None] + own)
+    opened = np.vstack([close[:1], close[:-1]]) * np.exp(rng.normal(0, 0.002, shape))
+    high = np.maximum(opened, close) * (1 + rng.exponential(volatility / 3, shape))
+    low = np.minimum(opened, close) * (1 - rng.uniform(0, volatility / 2, shape))
+    mark = close * np.exp(rng.normal(0, 0.001, shape))
+    time_ns = FIRST_CLOSE_NS + HOUR_NS * np.arange(bars, dtype=np.int64)
+    funding = np.full(shape, np.nan)
+    funding[rng.random(shape) < 0.15] = rng.normal(0, 0.003)
+    settlement = np.full(shape, np.nan)
+    for column, one in enumerate(found):
+        if one.expiry_ns:
+            gone = time_ns >= one.expiry_ns
+            settlement[time_ns == one.expiry_ns, column] = close[time_ns == one.expiry_ns, column] * 1.001
+            gone &= time_ns != one.expiry_ns
+            for values in (opened, high, low, close, mark):
+                values[gone, column] = np.nan
+    missing = rng.random(shape) < 0.03
+    for values in (opened, high, low, close, mark):
+        values[missing] = np.nan
+    mark[rng.random(shape) < 0.03] = np.nan
+    spread = rng.uniform(0, 0.002, shape)
+    quotes = np.where(rng.random(shape) < 0.5, 1.0, np.nan)
+    return Panel.of(
+        found,
+        time_ns,
+        HOUR_NS,
+        open=opened,
+        high=high,
+        low=low,
+        close=close,
+        mark=mark,
+        bid=close * (1 - spread) * quotes,
+        ask=close * (1 + spread) * quotes,
+        depth=np.where(rng.random(shape) < 0.5, rng.uniform(1e4, 1e7, shape), np.nan),
+        funding=funding,
+        funding_h=np.where(np.isnan(funding), np.nan, 8.0),
+        borrow=np.where(rng.random(shape) < 0.5, rng.uniform(0, 1, shape), np.nan),
+        settlement=settlement,
+    )
