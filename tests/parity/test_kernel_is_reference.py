@@ -1,5 +1,7 @@
 """The kernel and its plain-Python specification give the same bits, liquidations included."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,8 +11,8 @@ from narrows.core.arrays import Float2D, Int1D
 from narrows.core.config import Desk
 from narrows.core.panel import Panel
 from narrows.core.spread import spreads
-from narrows.sim.backtest import Segment, features_of, run_segment
-from narrows.sim.layout import Layout, Market, State, initial_state, layout, market
+from narrows.sim.backtest import features_of, joined, run_segment
+from narrows.sim.layout import Layout, Market, State, Trace, initial_state, layout, market
 from narrows.sim.reference import Reference
 from random_market import Restless, random_desk, random_panel
 
@@ -29,11 +31,11 @@ class Run:
         self.params: Float2D = rng.uniform(0.2, 1.0, (lanes, 1))
         self.bracket: Int1D = np.arange(lanes, dtype=np.int64) % 2
 
-    def kernel(self, cuts: list[int] | None = None) -> tuple[State, Segment]:
+    def kernel(self, cuts: list[int] | None = None) -> tuple[State, Trace]:
         state = initial_state(self.plan, len(self.bracket))
         edges = [0, *sorted(cuts or []), len(self.panel)]
         parts = []
-        for start, stop in zip(edges, edges[1:], strict=False):
+        for start, stop in pairwise(edges):
             state, part = run_segment(
                 self.strategy.decide.native,
                 self.market,
@@ -45,7 +47,7 @@ class Run:
                 stop,
             )
             parts.append(part)
-        return state, Segment.joined(parts)
+        return state, joined(parts)
 
     def reference(self, lane: int) -> Reference:
         twin = Reference(
@@ -67,9 +69,8 @@ def same_bits(ours: object, theirs: object, what: str) -> None:
     assert not len(differ), f"{what}: first at {differ[0]}: {a.ravel()[differ[0]]!r} {b.ravel()[differ[0]]!r}"
 
 
-def compare(run: Run, lane: int, state: State, segment: Segment) -> Reference:
+def compare(run: Run, lane: int, state: State, trace: Trace) -> Reference:
     twin = run.reference(lane)
-    trace = segment.trace
     same_bits(trace.equity[:, lane], twin.equity, "equity")
     same_bits(state.ledger[:, :, lane], twin.ledger, "ledger")
     same_bits(state.cash[:, lane], [wallet.cash for wallet in twin.wallets], "cash")
@@ -96,31 +97,31 @@ def compare(run: Run, lane: int, state: State, segment: Segment) -> Reference:
 @pytest.mark.parametrize("seed", range(12))
 def test_kernel_equals_reference_bit_for_bit(seed: int) -> None:
     run = Run(seed, bars=400)
-    state, segment = run.kernel()
+    state, trace = run.kernel()
     for lane in (0, 1):
-        compare(run, lane, state, segment)
+        compare(run, lane, state, trace)
 
 
 def test_the_random_runs_visit_what_matters() -> None:
     seen = {"trades": 0, "liquidations": 0, "deliveries": 0, "insurance": 0, "inside": 0, "trips": 0}
     for seed in range(12):
-        state, segment = Run(seed, bars=400).kernel()
-        reasons = segment.trace.fill_where[:, 3]
+        state, trace = Run(seed, bars=400).kernel()
+        reasons = trace.fill_where[:, 3]
         for reason, name in enumerate(("trades", "liquidations", "deliveries")):
             seen[name] += int((reasons == reason).sum())
         seen["insurance"] += int((state.ledger[-4:, 7] > 0).sum())
-        where, what = segment.trace.fill_where, segment.trace.fill_what
+        where, what = trace.fill_where, trace.fill_what
         for (bar, lane, leg, reason), price in zip(where.tolist(), what[:, 1].tolist(), strict=True):
-            seen["inside"] += lane == 1 and reason == 1 and price != segment.trace.mark[bar, leg]
+            seen["inside"] += lane == 1 and reason == 1 and price != trace.mark[bar, leg]
         seen["trips"] += int(state.trips.sum())
     assert min(seen.values()) >= 10, seen
 
 
 def test_lanes_do_not_touch_each_other() -> None:
     wide, narrow = Run(3, bars=300, lanes=7), Run(3, bars=300, lanes=7)
-    state, segment = wide.kernel()
+    state, trace = wide.kernel()
     for lane in range(7):
-        compare(narrow, lane, state, segment)
+        compare(narrow, lane, state, trace)
 
 
 @settings(max_examples=25, deadline=None)
@@ -130,5 +131,5 @@ def test_any_split_into_segments_changes_no_bit(seed: int, cuts: list[int]) -> N
     split_state, split = run.kernel(cuts)
     for name, a, b in zip(State._fields, whole_state, split_state, strict=True):
         same_bits(a, b, name)
-    for name, a, b in zip(whole.trace._fields[:-1], whole.trace, split.trace, strict=False):
+    for name, a, b in zip(whole._fields[:-1], whole, split, strict=False):
         same_bits(a, b, name)

@@ -1,5 +1,6 @@
 """Result: what a run did, in one schema for backtest, paper and live."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import msgspec
@@ -7,6 +8,7 @@ import numpy as np
 
 from narrows.core.arrays import Float1D, Float2D, Int1D
 from narrows.core.config import Desk
+from narrows.core.event import FILL_REASONS
 from narrows.core.ledger import Ledger
 from narrows.core.spread import Spread
 
@@ -31,6 +33,12 @@ class Fills:
 
     def __len__(self) -> int:
         return len(self.time_ns)
+
+    @property
+    def liquidations(self) -> "Fills":
+        """Only the forced ones."""
+        forced = self.reason == FILL_REASONS.index("liquidation")
+        return Fills(*(getattr(self, column.name)[forced] for column in dataclasses.fields(self)))
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +81,7 @@ class Result:
     ledger_path: Float2D  # (T, C) cumulative
     residual_delta: Float1D  # (T,) unhedged delta over equity
     fills: Fills
+    liquidated_high_low: Fills  # the liquidations of the run that is judged at highs and lows too
     ledger: Ledger
     round_trips: int
     liquidations: int

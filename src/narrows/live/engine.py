@@ -6,6 +6,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from narrows.core.arrays import Float2D
 from narrows.core.config import Desk
 from narrows.core.event import Account, Bar, Command, Event, Fill
 from narrows.core.instrument import Instrument
@@ -56,9 +57,9 @@ class Engine:
 
 
 def _panel(engine: Engine, history: tuple[Bar, ...]) -> Panel:
-    fields = {name: np.array([bar.fields[name] for bar in history]) for name in FIELDS}
+    fields: dict[str, Float2D] = {name: np.array([bar.fields[name] for bar in history]) for name in FIELDS}
     times = np.array([bar.time_ns for bar in history], dtype=np.int64)
-    return Panel.of(engine.instruments, times, engine.bar_ns, **fields)
+    return Panel.of(engine.instruments, times, engine.bar_ns, (), **fields)
 
 
 def _books(engine: Engine, state: State, account: Account) -> Books:

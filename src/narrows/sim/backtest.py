@@ -1,13 +1,12 @@
 """The driver: desk, panel and strategy in; segments through the kernel; a Result out."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from narrows import __version__
-from narrows.core.arrays import Float1D, Float2D, Float3D, Int1D, Int2D
+from narrows.core.arrays import Float2D, Float3D, Int1D
 from narrows.core.config import Desk
 from narrows.core.errors import ConfigError, StateError
 from narrows.core.ledger import CATEGORIES, Ledger
@@ -24,20 +23,8 @@ CLOSE_ONLY, HIGH_LOW = 0, 1  # the two lanes of a backtest
 ROOM = 1 << 14  # fills written down before the kernel pauses
 
 
-@dataclass(frozen=True, eq=False)
-class Segment:
-    """What the kernel wrote down between two bars; see `layout.Trace` for the shapes."""
-
-    trace: Trace
-
-    @classmethod
-    def joined(cls, parts: Sequence["Segment"]) -> "Segment":
-        """Consecutive segments as one."""
-        columns = zip(*(part.trace for part in parts), strict=True)
-        return cls(Trace(*(np.concatenate(column) for column in columns)))
-
-
 def blank_trace(bars: int, layout: Layout, lanes: int, room: int) -> Trace:
+    """Room to write down so many bars and fills."""
     legs, wallets = len(layout.leg_names), len(layout.wallet_names)
     return Trace(
         equity=np.zeros((bars, lanes)),
@@ -62,7 +49,7 @@ def run_segment(
     bracket: Int1D,
     start: int,
     stop: int,
-) -> tuple[State, Segment]:
+) -> tuple[State, Trace]:
     """Run the bars from `start` up to, not including, `stop`.
 
     `state` is left as it is; the new one is returned. Any split of a run into segments gives the
@@ -70,29 +57,31 @@ def run_segment(
     """
     state = state.copy()
     lanes = len(bracket)
-    room_to_think = scratch(layout)
+    thought = scratch(layout)
     room = max(ROOM, 6 * len(layout.leg_names) * lanes)
-    parts = [Segment(blank_trace(0, layout, lanes, 0))]
+    parts = [blank_trace(0, layout, lanes, 0)]
     while start < stop:
         trace = blank_trace(stop - start, layout, lanes, room)
         reached = run(
-            decide,
-            market,
-            layout.legs,
-            layout.wallets,
-            state,
-            params,
-            bracket,
-            trace,
-            room_to_think,
-            start,
-            stop,
+            decide, market, layout.legs, layout.wallets, state, params, bracket, trace, thought, start, stop
         )
-        rows, fills = reached - start, int(trace.fills[0])
-        kept = [array[:rows] for array in trace[:7]] + [array[:fills] for array in trace[7:9]]
-        parts.append(Segment(Trace(*kept, trace.fills)))
+        parts.append(_cut(trace, reached - start))
         start = reached
-    return state, Segment.joined(parts)
+    return state, joined(parts)
+
+
+def _cut(trace: Trace, bars: int) -> Trace:
+    """What was written of a trace: so many bars, and the fills."""
+    fills = int(trace.fills[0])
+    rows = {
+        name: array[: fills if name.startswith("fill") else bars] for name, array in trace._asdict().items()
+    }
+    return Trace(**rows | {"fills": trace.fills})
+
+
+def joined(parts: Sequence[Trace]) -> Trace:
+    """What consecutive segments wrote down, as one."""
+    return Trace(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in Trace._fields})
 
 
 def features_of(strategy: Strategy, panel: Panel, found: Sequence[Spread]) -> Float3D:
@@ -153,14 +142,14 @@ def check_status(state: State, panel: Panel, found: Sequence[Spread], name: str)
             )
 
 
-def _fills(segment: Segment, panel: Panel) -> Fills:
-    trace = segment.trace
-    mine = trace.fill_where[:, 1] == CLOSE_ONLY
+def _fills(trace: Trace, panel: Panel, lane: int) -> Fills:
+    mine = trace.fill_where[:, 1] == lane
     where, what = trace.fill_where[mine], trace.fill_what[mine]
     # a trade happens at the open of its bar, everything else at the close
     opened = panel.time_ns[where[:, 0]] - panel.bar_ns
     time_ns = np.where(where[:, 3] == 0, opened, panel.time_ns[where[:, 0]])
-    return Fills(time_ns, where[:, 2], *what.T, where[:, 3])  # type: ignore[arg-type]
+    quantity, price, reference, fee, slip = what.T
+    return Fills(time_ns, where[:, 2], quantity, price, reference, fee, slip, where[:, 3])
 
 
 def backtest(
@@ -201,7 +190,7 @@ def backtest(
     params = np.ascontiguousarray(np.tile(chosen.params(panel.bar_h), (2, 1)))
     bracket = np.array([CLOSE_ONLY, HIGH_LOW], dtype=np.int64)
     state = initial_state(plan, lanes=2)
-    parts: list[Segment] = []
+    parts: list[Trace] = []
     stride = max(1000, len(panel) // 20) if progress else max(1, len(panel))
     for start in range(0, len(panel), stride):
         stop = min(start + stride, len(panel))
@@ -210,14 +199,13 @@ def backtest(
         parts.append(part)
         if progress:
             progress(stop, len(panel))
-    return result_of(desk, panel, found, plan, state, Segment.joined(parts))
+    return result_of(desk, panel, found, plan, state, joined(parts))
 
 
 def result_of(
-    desk: Desk, panel: Panel, found: Sequence[Spread], plan: Layout, state: State, segment: Segment
+    desk: Desk, panel: Panel, found: Sequence[Spread], plan: Layout, state: State, trace: Trace
 ) -> Result:
     """What a run wrote down, as a Result; `panel` has the bars that it ran over."""
-    trace = segment.trace
     legs = [f"{found[leg.spread].id} {leg.instrument}" for leg in plan.leg_names]
     return Result(
         desk=desk,
@@ -232,7 +220,8 @@ def result_of(
         margin_ratio=trace.margin_ratio,
         ledger_path=trace.ledger,
         residual_delta=trace.residual[:, 0],
-        fills=_fills(segment, panel),
+        fills=_fills(trace, panel, CLOSE_ONLY),
+        liquidated_high_low=_fills(trace, panel, len(state.trips) - 1).liquidations,
         ledger=Ledger(tuple(legs) + plan.wallet_names, np.ascontiguousarray(state.ledger[:, :, CLOSE_ONLY])),
         round_trips=int(state.trips[CLOSE_ONLY]),
         liquidations=int(state.liquidations[CLOSE_ONLY]),

@@ -13,7 +13,7 @@ from numba import types
 from numba.core import config
 from numba.extending import intrinsic
 
-from narrows.core.arrays import Float1D, Float2D, Int1D
+from narrows.core.arrays import Float1D, Float2D, FloatArray, Int1D
 from narrows.sim.cache import compiled
 from narrows.sim.layout import Legs, Market, Scratch, State, Trace, Wallets
 from narrows.sim.physics import (
@@ -34,6 +34,7 @@ from narrows.sim.physics import (
     standing,
     trade,
 )
+from narrows.strategy.decider import POINTER
 
 BAD_TARGET = 99  # status of a decide that left a target which is not finite
 
@@ -43,16 +44,16 @@ def _pointer_codegen(context: Any, builder: Any, signature: Any, args: Any) -> A
     return builder.gep(array.data, [builder.trunc(args[1], ir.IntType(64))])
 
 
-@intrinsic
-def _at(_context: Any, array: Any, offset: Any) -> Any:
-    """Raw pointer to element `offset` of a C-contiguous float64 array, whatever its rank."""
-    return types.CPointer(types.float64)(array, types.int64), _pointer_codegen
+def _pointer(_context: Any, array: Any, _offset: Any) -> Any:
+    return POINTER(array, types.int64), _pointer_codegen
 
 
-if config.DISABLE_JIT:
+def _view(array: FloatArray, offset: int) -> FloatArray:
+    return array.reshape(-1)[offset:]
 
-    def _at(array: Any, offset: int) -> Any:
-        return array.reshape(-1)[offset:]
+
+# raw pointer to element `offset` of a C-contiguous float64 array, whatever its rank
+_at: Any = _view if vars(config)["DISABLE_JIT"] else intrinsic(_pointer)
 
 
 @compiled

@@ -5,7 +5,7 @@ legs L, spreads S, wallets W, ledger categories C, parameter combinations ("lane
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from msgspec.structs import replace
@@ -90,7 +90,8 @@ class State(NamedTuple):
 
     def copy(self) -> "State":
         """An independent copy."""
-        return State(*(array.copy() for array in self))
+        arrays: dict[str, Any] = {name: array.copy() for name, array in self._asdict().items()}
+        return State(**arrays)
 
 
 class Trace(NamedTuple):

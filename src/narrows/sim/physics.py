@@ -1,4 +1,4 @@
-"""The physics of the simulator: what a trade, a payment, a delivery, a liquidation does to a leg and a wallet.
+"""The physics: what a trade, a payment, a delivery, a liquidation does to a leg and a wallet.
 
 Shared by the kernel and, through it, by the paper venue. `sim/reference.py` says the same in plain
 Python, written apart; the tests compare bits, so the order of additions is part of the code.
@@ -53,6 +53,7 @@ def quoted(bid: float, ask: float, default: float) -> float:
 
 @compiled
 def record(trace: Trace, where: tuple[int, int, int], reason: int, what: Any) -> None:
+    """Write a fill down, if there is room: (bar, lane, leg), and its five amounts."""
     n = trace.fills[0]
     if n < trace.fill_where.shape[0]:
         for i in range(3):
@@ -102,7 +103,7 @@ def trade(
     depth: float,
 ) -> None:
     """Trade `change` of a leg around the reference `price`, with slippage and fee."""
-    t, k, i = where
+    _, k, i = where
     notional = abs(change) if legs.inverse[i] else abs(change) * price
     slip = slippage(notional, half, depth)
     fill = price * (1.0 + slip) if change > 0.0 else price * (1.0 - slip)
@@ -118,7 +119,7 @@ def close(
     legs: Legs, state: State, trace: Trace, where: tuple[int, int, int], price: float, reason: int
 ) -> None:
     """End a leg at `price`: delivered with the trading fee, or liquidated with its own."""
-    t, k, i = where
+    _, k, i = where
     quantity = state.quantity[i, k]
     notional = abs(quantity) if legs.inverse[i] else abs(quantity) * price
     if reason == DELIVERED:
@@ -139,7 +140,8 @@ def close(
 def standing(legs: Legs, state: State, w: int, k: int, prices: Float1D) -> tuple[float, float, float, float]:
     """Equity, margin equity, maintenance margin and margined notional of a wallet at `prices`.
 
-    Margined are derivatives and borrowed coins. Margin equity counts long spot by its collateral weight. Legs without a mark hold nothing.
+    Margined are derivatives and borrowed coins. Margin equity counts long spot by its collateral
+    weight. Legs without a mark hold nothing.
     """
     equity = state.cash[w, k]
     margin_equity = equity
@@ -189,7 +191,7 @@ def liquidate(legs: Legs, state: State, trace: Trace, t: int, w: int, k: int, pr
 @compiled
 def margined(legs: Legs, i: int, sign: float) -> bool:
     """Whether a leg needs margin when its spread is long (1) or short (-1): all but owned spot."""
-    return legs.spot[i] == 0 or legs.ratio[i] * sign < 0.0
+    return bool(legs.spot[i] == 0 or legs.ratio[i] * sign < 0.0)
 
 
 @compiled

@@ -7,6 +7,7 @@ more than one order, the order here is the order. Read this file to know what a 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from narrows.core.event import FILL_REASONS
 from narrows.core.ledger import CATEGORIES
@@ -44,11 +45,8 @@ class LegBook:
     target: float = 0.0
 
     @property
-    def notional(self) -> float:
-        return abs(self.quantity) if self.inverse else abs(self.quantity) * self.mark
-
-    @property
     def borrowed(self) -> bool:
+        """Whether it is coin sold short."""
         return self.spot and self.quantity < 0.0
 
 
@@ -86,6 +84,7 @@ class Standing:
 
     @property
     def fails(self) -> bool:
+        """Whether it is to be liquidated."""
         return self.maintenance > 0.0 and self.margin_equity <= self.maintenance
 
 
@@ -129,7 +128,7 @@ class Reference:
         self.legs = [
             LegBook(**{name: values[i] for name, values in facts.items()}) for i in range(len(legs.column))
         ]
-        self.spreads = [SpreadBook(list(range(a, b))) for a, b in zip(first, first[1:], strict=False)]
+        self.spreads = [SpreadBook(list(range(a, b))) for a, b in pairwise(first)]
         self.wallets = [
             WalletBook(*terms)
             for terms in zip(
@@ -162,6 +161,7 @@ class Reference:
     # -- what moves money
 
     def book(self, row: int, category: str, amount: float) -> None:
+        """Enter an amount into the ledger."""
         self.ledger[row][self.category[category]] += amount
 
     def pay(self, i: int, amount: float, category: str) -> None:
@@ -189,6 +189,7 @@ class Reference:
         leg.quantity += quantity
 
     def trade(self, t: int, i: int, quantity: float, price: float, half: float, depth: float) -> None:
+        """Trade around the reference `price`, with slippage and fee."""
         leg = self.legs[i]
         notional = abs(quantity) if leg.inverse else abs(quantity) * price
         slip = half + 0.5 * DEPTH_DISTANCE * notional / depth
@@ -200,6 +201,7 @@ class Reference:
         self.fills.append((t, i, FILL_REASONS.index("trade"), quantity, fill, price, fee, slip * notional))
 
     def close(self, t: int, i: int, price: float, reason: str) -> None:
+        """End a leg at `price`: delivered with the trading fee, or liquidated with its own."""
         leg = self.legs[i]
         quantity = leg.quantity
         notional = abs(quantity) if leg.inverse else abs(quantity) * price
@@ -210,6 +212,7 @@ class Reference:
         self.fills.append((t, i, FILL_REASONS.index(reason), -quantity, price, price, fee, 0.0))
 
     def standing(self, w: int, prices: Sequence[float]) -> Standing:
+        """A wallet at some prices; long spot counts as margin by its collateral weight."""
         found = Standing(self.wallets[w].cash, self.wallets[w].cash, 0.0, 0.0)
         for leg, price in zip(self.legs, prices, strict=True):
             if leg.wallet != w or (leg.quantity == 0.0 and leg.coin == 0.0):
@@ -293,10 +296,12 @@ class Reference:
                 self.liquidate(t, w, [a + way * (b - a) for a, b in zip(start, end, strict=True)])
 
     def known(self, name: str, t: int, leg: LegBook) -> float:
+        """A price of this bar, or the last mark where there is none."""
         price: float = self.rows[name][t][leg.column]
         return price if price > 0.0 else leg.mark
 
     def move_marks(self, t: int) -> None:
+        """Profit since the last mark; a leg without a new one keeps the old."""
         for i, leg in enumerate(self.legs):
             mark, last = self.rows["mark"][t][leg.column], leg.mark
             if not mark > 0.0:
@@ -356,6 +361,7 @@ class Reference:
         return total
 
     def close_books(self, total: float) -> None:
+        """Round trips, residual delta, drawdown, and the series."""
         residual = 0.0
         for spread in self.spreads:
             legs = [self.legs[i] for i in spread.legs]
@@ -428,6 +434,7 @@ class Reference:
             self.status = (status, t, s)
 
     def queue(self, spread: SpreadBook, position: list[float], target: list[float]) -> None:
+        """Queue whole lots within capacity, and take them out of what later spreads may use."""
         legs = [self.legs[i] for i in spread.legs]
         for leg, held, wanted in zip(legs, position, target, strict=False):
             if wanted == held:

@@ -11,6 +11,7 @@ from narrows.core.arrays import Float1D, Float2D
 from narrows.core.panel import Panel
 from narrows.core.spread import Spread
 from narrows.strategy.decider import decider
+from narrows.strategy.protocol import SIDES, Direction
 
 
 @decider
@@ -21,7 +22,7 @@ def decide(features, position, memory, params, target):  # type: ignore[no-untyp
     """
     target[0] = position[0]
     target[1] = position[1]
-    entry, leave, nearest, farthest, reverse, size = (
+    entry, leave, nearest, farthest, sides, size = (
         params[0],
         params[1],
         params[2],
@@ -44,10 +45,10 @@ def decide(features, position, memory, params, target):  # type: ignore[no-untyp
             target[0] = 0.0
             target[1] = 0.0
     elif left_h >= nearest and left_h <= farthest:
-        if carry >= entry and position[2] > 0.0:
+        if sides > -1.0 and carry >= entry and position[2] > 0.0:
             target[0] = size * position[2]
             target[1] = -target[0]
-        elif reverse > 0.0 and -carry - features[2] >= entry and position[3] > 0.0:
+        elif sides < 1.0 and -carry - features[2] >= entry and position[3] > 0.0:
             target[0] = -size * position[3]
             target[1] = -target[0]
     return 0
@@ -66,8 +67,8 @@ class CashAndCarry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         Simple annual rates, fractions.
     nearest_h, farthest_h : float
         Hours to delivery between which a position may be opened.
-    reverse : bool
-        Whether backwardation is traded (spot borrowed and sold, future long).
+    direction : {"long", "short", "both"}
+        Which side of the spread is traded: long holds spot; short borrows and sells it.
     size : float
         Share of the capacity to take.
     borrow_apr : float
@@ -78,7 +79,7 @@ class CashAndCarry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     exit_apr: float = -math.inf
     nearest_h: float = 14 * 24.0
     farthest_h: float = 200 * 24.0
-    reverse: bool = False
+    direction: Direction = "long"
     size: float = 1.0
     borrow_apr: float = 0.10
 
@@ -97,7 +98,7 @@ class CashAndCarry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
                 self.exit_apr,
                 self.nearest_h,
                 self.farthest_h,
-                float(self.reverse),
+                SIDES[self.direction],
                 self.size,
             ]
         )

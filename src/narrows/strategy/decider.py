@@ -32,8 +32,9 @@ from narrows.core.errors import ConfigError
 
 MEMORY = 8
 
-POINTER = types.CPointer(types.float64)
-SIGNATURE = types.int64(POINTER, POINTER, POINTER, POINTER, POINTER)
+_numba_types: Any = types
+POINTER = _numba_types.CPointer(types.float64)
+SIGNATURE = _numba_types.int64(POINTER, POINTER, POINTER, POINTER, POINTER)
 
 Decide = Callable[[Any, Any, Any, Any, Any], int]
 
@@ -69,13 +70,12 @@ def _refuse_foreign(py: Decide) -> None:
     closure = inspect.getclosurevars(py)
     if closure.nonlocals:
         raise ConfigError(f"it closes over {sorted(closure.nonlocals)}", where, "pass it in params")
+    own = _assigned(module) if module is not None else set()
     for name, value in closure.globals.items():
         if isinstance(value, ModuleType):
             if value.__name__ != "math":
                 raise ConfigError(f"it uses module {value.__name__}", where, "use math only")
-        elif module is not None and getattr(value, "__module__", py.__module__) != py.__module__:
-            raise ConfigError(f"{name} comes from another file", where, "define it beside decide")
-        elif module is not None and isinstance(value, int | float) and name not in _assigned(module):
+        elif getattr(value, "__module__", None) != py.__module__ and name not in own:
             raise ConfigError(f"{name} comes from another file", where, "define it beside decide")
     powers = [
         n for n in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(py)))) if isinstance(n, ast.Pow)

@@ -11,6 +11,7 @@ from narrows.core.arrays import Float1D, Float2D
 from narrows.core.panel import Panel
 from narrows.core.spread import Spread
 from narrows.strategy.decider import decider
+from narrows.strategy.protocol import SIDES, Direction
 
 FUNDING_APR, BORROW_APR, HELD_H, WIDTH = 0, 1, 2, 3
 
@@ -23,7 +24,7 @@ def decide(features, position, memory, params, target):  # type: ignore[no-untyp
     """
     target[0] = position[0]
     target[1] = position[1]
-    entry, leave, longest, reverse, size, bar_h = (
+    entry, leave, longest, sides, size, bar_h = (
         params[0],
         params[1],
         params[2],
@@ -50,10 +51,10 @@ def decide(features, position, memory, params, target):  # type: ignore[no-untyp
             target[0] = 0.0
             target[1] = 0.0
             memory[0] = 0.0
-    elif forward >= entry and position[2] > 0.0:
+    elif sides > -1.0 and forward >= entry and position[2] > 0.0:
         target[0] = size * position[2]
         target[1] = -target[0]
-    elif reverse > 0.0 and backward >= entry and position[3] > 0.0:
+    elif sides < 1.0 and backward >= entry and position[3] > 0.0:
         target[0] = -size * position[3]
         target[1] = -target[0]
     return 0
@@ -73,8 +74,8 @@ class FundingCarry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         Simple annual rates, fractions.
     lookback_h, max_hold_h : float
         Hours.
-    reverse : bool
-        Whether the short spread is traded at all.
+    direction : {"long", "short", "both"}
+        Which side of the spread is traded: long holds spot; short borrows and sells it.
     size : float
         Share of the capacity to take.
     borrow_apr : float
@@ -85,7 +86,7 @@ class FundingCarry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     exit_apr: float = 0.0
     lookback_h: float = 72.0
     max_hold_h: float = math.inf
-    reverse: bool = True
+    direction: Direction = "both"
     size: float = 1.0
     borrow_apr: float = 0.10
 
@@ -99,7 +100,7 @@ class FundingCarry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     def params(self, bar_h: float) -> Float1D:
         """Thresholds, direction, size and the length of a bar."""
         return np.array(
-            [self.entry_apr, self.exit_apr, self.max_hold_h, float(self.reverse), self.size, bar_h]
+            [self.entry_apr, self.exit_apr, self.max_hold_h, SIDES[self.direction], self.size, bar_h]
         )
 
     def features(self, panel: Panel, spread: Spread) -> Float2D:

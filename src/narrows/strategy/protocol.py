@@ -1,11 +1,14 @@
 """The Strategy protocol: immutable parameters, causal features, one native decide."""
 
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from narrows.core.arrays import Float1D, Float2D
 from narrows.core.panel import Panel
 from narrows.core.spread import Spread
 from narrows.strategy.decider import Decider
+
+Direction = Literal["long", "short", "both"]
+SIDES: dict[Direction, float] = {"long": 1.0, "both": 0.0, "short": -1.0}  # as `decide` sees it
 
 
 class Strategy(Protocol):

@@ -8,8 +8,8 @@ from narrows.core.event import FILL_REASONS, Account, Bar, Event, Fill, Submit
 from narrows.core.panel import FIELDS, Panel
 from narrows.core.result import Result
 from narrows.core.spread import Spread
-from narrows.sim.backtest import Segment, result_of, run_segment
-from narrows.sim.layout import Market, initial_state, layout
+from narrows.sim.backtest import joined, result_of, run_segment
+from narrows.sim.layout import Market, Trace, initial_state, layout
 from narrows.strategy.decider import decider
 from narrows.venue.protocol import Clock
 
@@ -46,7 +46,7 @@ class SimVenue:
         self._state = initial_state(self.plan, lanes=1)
         self._ids: dict[int, str] = {}
         self._next = 0
-        self._parts: list[Segment] = []
+        self._parts: list[Trace] = []
 
     def submit(self, command: Submit) -> None:
         """Queue a trade for the next open; see Venue."""
@@ -75,7 +75,7 @@ class SimVenue:
     def result(self) -> Result:
         """What has happened so far, in the schema of a backtest."""
         seen = self.panel.rows(0, self._next)
-        return result_of(self.desk, seen, self.spreads, self.plan, self._state, Segment.joined(self._parts))
+        return result_of(self.desk, seen, self.spreads, self.plan, self._state, joined(self._parts))
 
     def _one_bar(self, row: int) -> list[Event]:
         before = max(row - 1, 0)  # the first bar has no queue, so nothing looks before it
@@ -88,16 +88,16 @@ class SimVenue:
         self._state, part = run_segment(
             _hold.native, market, self.plan, self._state, NO_PARAMS, CLOSE_ONLY, last, last + 1
         )
-        part.trace.fill_where[:, 0] += before
+        part.fill_where[:, 0] += before
         self._parts.append(part)
         time_ns = int(self.panel.time_ns[row])
         fills = self._fills(part, time_ns)
         self._ids.clear()
         return [*fills, self._account(time_ns), self._bar(row)]
 
-    def _fills(self, part: Segment, time_ns: int) -> list[Fill]:
+    def _fills(self, part: Trace, time_ns: int) -> list[Fill]:
         found = []
-        for where, what in zip(part.trace.fill_where.tolist(), part.trace.fill_what.tolist(), strict=True):
+        for where, what in zip(part.fill_where.tolist(), part.fill_what.tolist(), strict=True):
             _, _, leg, reason = where
             quantity, price, _, fee, slip = what
             found.append(

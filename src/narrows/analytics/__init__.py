@@ -1,0 +1,1 @@
+"""Where the gap is, what holding it pays and costs, and how well that worked."""

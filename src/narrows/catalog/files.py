@@ -1,0 +1,70 @@
+"""Reading a source file: Parquet, CSV (plain, zstd, gzip) or a zip of one CSV, only the columns needed."""
+
+import io
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from narrows.core.errors import DataError
+
+_CSV = (".csv", ".csv.zst", ".csv.gz")
+
+
+def _unzipped(path: Path) -> bytes:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if not name.endswith("/")]
+            if len(names) != 1:
+                raise DataError(f"holds {len(names)} files", str(path), "give a zip with one CSV in it")
+            return archive.read(names[0])
+    except (zipfile.BadZipFile, EOFError, zlib.error) as error:
+        raise DataError(f"not a readable zip: {error}", str(path), "fetch the file again") from None
+
+
+def _scan(path: Path, header: bool) -> pl.LazyFrame:
+    if path.name.endswith(".parquet"):
+        return pl.scan_parquet(path, glob=False)
+    content = _unzipped(path) if path.name.endswith(".zip") else path.read_bytes()
+    frame = pl.read_csv(
+        io.BytesIO(content), has_header=header, infer_schema=False
+    )  # text: we convert, loudly
+    if not header:
+        frame.columns = [f"column_{n}" for n in range(1, frame.width + 1)]
+    return frame.lazy()
+
+
+def read_file(path: Path, columns: Sequence[str], header: bool = True) -> pl.DataFrame:
+    """The named columns of a file, with `row` counting its rows from 1.
+
+    Columns of a file without a header are ``column_1``, ``column_2`` and so on; CSV values are text.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, empty, broken, of an unknown kind, or lacks a column.
+    """
+    where = str(path)
+    if not path.name.endswith((".parquet", ".zip", *_CSV)):
+        raise DataError("unknown kind of file", where, "give .parquet, .zip or " + ", ".join(_CSV))
+    try:
+        if path.stat().st_size == 0:
+            raise DataError("the file is empty", where, "fetch it again")
+        lazy = _scan(path, header)
+        present = lazy.collect_schema().names()
+        for column in columns:
+            if column not in present:
+                raise DataError(f"no column {column!r}", where, "it has " + ", ".join(present))
+        frame = lazy.select(list(dict.fromkeys(columns))).collect()
+    except FileNotFoundError:
+        raise DataError("no such file", where, "check `file` in the mapping and --root") from None
+    except OSError as error:
+        raise DataError(f"cannot read: {error.strerror or error}", where, "check the file") from None
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        first = str(error).partition("\n")[0]
+        raise DataError(f"broken or truncated: {first}", where, "fetch the file again") from None
+    if frame.is_empty():
+        raise DataError("the file has no rows", where, "fetch it again")
+    return frame.with_row_index("row", offset=1)

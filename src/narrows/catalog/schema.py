@@ -1,0 +1,192 @@
+"""The tables of the catalogue: columns with unit and meaning, versions, and what makes a row valid."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from narrows.core.time import HOUR_NS
+
+FORMAT = 1  # of the folder: partitions, their names and the manifest
+INSTRUMENTS = "instruments"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its type, its unit, what it means, and whether it may be unknown."""
+
+    dtype: type[pl.DataType]
+    unit: str
+    meaning: str
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Rows for which `bad` holds are refused; `says` may name columns in braces."""
+
+    bad: pl.Expr
+    says: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table; rows are identified by `key`, rising within a symbol."""
+
+    version: int
+    columns: Mapping[str, Column]
+    rules: tuple[Rule, ...] = ()
+    key: str = "time"
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The columns a source measures: all but the key and the length of the bar."""
+        return tuple(name for name in self.columns if name not in (self.key, "bar_ns"))
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The columns that a row cannot do without."""
+        return tuple(name for name in self.values if not self.columns[name].nullable)
+
+
+def _price(meaning: str, nullable: bool = False) -> Column:
+    return Column(pl.Float64, "quote per base", meaning, nullable)
+
+
+def _time(meaning: str) -> Column:
+    return Column(pl.Int64, "ns since the epoch, UTC", meaning)
+
+
+def _positive(*names: str) -> tuple[Rule, ...]:
+    return tuple(
+        Rule(
+            ~(pl.col(name) > 0) | pl.col(name).is_infinite(),
+            f"{name} {{{name}}} is not a positive number",
+            "correct or drop the row",
+        )
+        for name in names
+    )
+
+
+def _within(name: str, largest: float, remedy: str) -> Rule:
+    limit = f"{name} {{{name}}} is beyond ±{largest}"
+    return Rule(~(pl.col(name).abs() <= largest), limit, remedy)
+
+
+TABLES: dict[str, Table] = {
+    "bars": Table(
+        version=1,
+        columns={
+            "time": _time("close of the bar, which is half-open [time - bar_ns, time)"),
+            "bar_ns": Column(pl.Int64, "ns", "length of the bar"),
+            "open": _price("first trade"),
+            "high": _price("highest trade"),
+            "low": _price("lowest trade"),
+            "close": _price("last trade"),
+            "volume": Column(pl.Float64, "base", "amount traded", nullable=True),
+        },
+        rules=(
+            *_positive("open", "high", "low", "close"),
+            Rule(
+                pl.col("high") < pl.max_horizontal("open", "close"),
+                "high {high} is below open {open} or close {close}",
+                "are the columns mapped to the right names?",
+            ),
+            Rule(
+                pl.col("low") > pl.min_horizontal("open", "close"),
+                "low {low} is above open {open} or close {close}",
+                "are the columns mapped to the right names?",
+            ),
+            Rule(pl.col("volume") < 0, "volume {volume} is negative", "correct or drop the row"),
+            Rule(
+                pl.col("time") % pl.col("bar_ns") != 0,
+                "the close of the bar is off the grid of its length",
+                "check bar, stamp and the clock of the source",
+            ),
+        ),
+    ),
+    "marks": Table(
+        version=1,
+        columns={
+            "time": _time("when the values were known"),
+            "mark": _price("margin price", nullable=True),
+            "index": _price("composite spot", nullable=True),
+            "premium": Column(pl.Float64, "fraction", "premium of the perp over the index", nullable=True),
+        },
+        rules=(
+            *_positive("mark", "index"),
+            _within("premium", 0.5, "is its unit percent or bps?"),
+        ),
+    ),
+    "funding": Table(
+        version=1,
+        columns={
+            "time": _time("settlement, on its boundary"),
+            "rate": Column(pl.Float64, "fraction per interval", "positive: longs pay shorts"),
+            "interval_h": Column(pl.Float64, "hours", "the interval that this record settles"),
+        },
+        rules=(
+            _within("rate", 0.25, "is its unit percent?"),
+            Rule(
+                ~pl.col("interval_h").is_between(0, 24 * 7, closed="right"),
+                "interval_h {interval_h} is not an interval in hours",
+                "give hours",
+            ),
+        ),
+    ),
+    "borrow": Table(
+        version=1,
+        columns={
+            "time": _time("from when the rate holds"),
+            "apr": Column(pl.Float64, "fraction per 365 days, simple", "what borrowing the base costs"),
+        },
+        rules=(_within("apr", 10.0, "is its unit percent?"),),
+    ),
+    "settlements": Table(
+        version=1,
+        columns={"time": _time("delivery"), "price": _price("delivery price")},
+        rules=_positive("price"),
+    ),
+    INSTRUMENTS: Table(
+        version=1,
+        columns={
+            "id": Column(pl.String, "", "BASE-QUOTE[-TERM].venue"),
+            "kind": Column(pl.String, "", "spot, perp, future or option"),
+            "base": Column(pl.String, "", "what is traded"),
+            "quote": Column(pl.String, "", "what it is priced in"),
+            "settle": Column(pl.String, "", "currency of margin and profit"),
+            "contract": Column(pl.String, "", "linear or inverse"),
+            "multiplier": Column(pl.Float64, "base (quote if inverse)", "size of a contract", nullable=True),
+            "tick": Column(pl.Float64, "quote", "price step", nullable=True),
+            "lot": Column(pl.Float64, "base", "size step", nullable=True),
+            "min_notional": Column(pl.Float64, "quote", "smallest order value", nullable=True),
+            "expiry_ns": Column(pl.Int64, "ns since the epoch, UTC", "delivery; 0 = never"),
+        },
+        key="id",
+    ),
+}
+
+
+def spacing_ns(table: str, frame: pl.DataFrame) -> pl.Series | int:
+    """How far each row should lie from the one before it, ns; 0 where nothing is regular.
+
+    The length of the bar, the interval that a funding record settles, and for other tables the
+    commonest distance.
+    """
+    if table == "bars":
+        return frame["bar_ns"]
+    if table == "funding":
+        return (frame["interval_h"] * HOUR_NS).round().cast(pl.Int64)
+    steps = frame["time"].diff().drop_nulls()
+    if table == "settlements" or steps.is_empty():
+        return 0
+    return int(steps.mode().sort()[0])
+
+
+def gaps(table: str, frame: pl.DataFrame) -> int:
+    """How many rows are missing between the first and the last row of a symbol."""
+    missing = pl.col("step") / pl.col("due") - 1
+    steps = frame.select(pl.col("time").diff().alias("step")).with_columns(due=spacing_ns(table, frame))
+    found = steps.filter(pl.col("step") > 0, pl.col("due") > 0).select(missing.round().clip(0).sum())
+    return int(found.item())

@@ -1,0 +1,277 @@
+"""The folder: Parquet partitions named by their content, and one manifest that says which of them count.
+
+    catalog/manifest.json                                  the truth, replaced atomically
+    catalog/bars/binance/BTC-USDT/2024-5f0c1b2a9d3e.parquet    named by year and content hash
+
+A file that the manifest does not list is garbage of an ingest that was killed: readers never see
+it, the next ingest removes it. A partition is never changed in place; a Catalog opened before an
+ingest that replaced one of its partitions says so when it reads it, and must be opened again. One
+writer at a time.
+"""
+
+import fcntl
+import hashlib
+import io
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import polars as pl
+
+from narrows.catalog.schema import FORMAT, TABLES
+from narrows.core.errors import DataError
+from narrows.core.time import iso
+
+_MANIFEST, _LOCK, _TEMPORARY = "manifest.json", ".lock", ".tmp"
+
+
+class Series(NamedTuple):
+    """What a partition belongs to: one symbol at one venue, in one table."""
+
+    table: str
+    venue: str
+    symbol: str
+
+    @property
+    def folder(self) -> str:
+        """Its folder inside the catalogue."""
+        return "/".join(self)
+
+
+class Partition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One file; `start` and `end` are its first and last time (0 for instruments)."""
+
+    file: str
+    sha256: str
+    rows: int
+    start: int
+    end: int
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which files count: `partitions` maps ``table/venue/symbol/year`` to its file."""
+
+    format: int = FORMAT
+    schemas: dict[str, int] = {}
+    partitions: dict[str, Partition] = {}
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """A catalogue folder as one manifest shows it."""
+
+    root: Path
+    manifest: Manifest
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 over the hashes of all partitions: the same data, the same hash."""
+        listed = sorted((key, one.sha256) for key, one in self.manifest.partitions.items())
+        return hashlib.sha256(repr(listed).encode()).hexdigest()
+
+    def series(self, table: str) -> list[Series]:
+        """Every symbol in a table, sorted."""
+        keys = (key.split("/") for key in self.manifest.partitions)
+        return sorted({Series(*parts[:3]) for parts in keys if parts[0] == table})
+
+    def partitions(self, series: Series) -> list[Partition]:
+        """The partitions of one symbol in one table, in the order of time."""
+        prefix = series.folder + "/"
+        found = [one for key, one in self.manifest.partitions.items() if key.startswith(prefix)]
+        return sorted(found, key=lambda one: one.start)
+
+    def load(self, partition: Partition) -> pl.DataFrame:
+        """The rows of a partition.
+
+        Raises
+        ------
+        DataError
+            If the file is missing or is not the one that the manifest lists.
+        """
+        where, remedy = str(self.root / partition.file), "open the catalogue again, or build a new one"
+        try:
+            content = (self.root / partition.file).read_bytes()
+        except OSError as error:
+            raise DataError(f"cannot read a partition: {error.strerror}", where, remedy) from None
+        if hashlib.sha256(content).hexdigest() != partition.sha256:
+            raise DataError("the partition is not the one in the manifest: damaged or changed", where, remedy)
+        return pl.read_parquet(io.BytesIO(content))
+
+    def read(self, series: Series, start_ns: int = 0, end_ns: int = 2**63 - 1) -> pl.DataFrame:
+        """Rows of one symbol with time in (start_ns, end_ns]; empty if there are none."""
+        table = TABLES[series.table]
+        wanted = [one for one in self.partitions(series) if one.end > start_ns and one.start <= end_ns]
+        if not wanted:
+            return pl.DataFrame(schema={name: column.dtype for name, column in table.columns.items()})
+        frame = pl.concat([self.load(one) for one in wanted])
+        return frame.filter(pl.col("time").is_between(start_ns, end_ns, closed="right"))
+
+
+def open_catalog(root: str | Path) -> Catalog:
+    """The catalogue in a folder.
+
+    Raises
+    ------
+    DataError
+        If there is none, its manifest is broken, or it was written by another version.
+    """
+    path = Path(root) / _MANIFEST
+    remedy = "build a new one with `narrows ingest SOURCE.toml --catalog DIR`"
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise DataError("no catalogue here", str(root), remedy) from None
+    except OSError as error:
+        raise DataError(f"cannot read: {error.strerror}", str(path), "check the folder") from None
+    try:
+        version = msgspec.json.decode(content)["format"]
+        if version != FORMAT:
+            raise DataError(f"catalogue of format {version}, not {FORMAT}", str(root), remedy)
+        manifest = msgspec.json.decode(content, type=Manifest)
+    except (msgspec.MsgspecError, KeyError, TypeError) as error:
+        raise DataError(f"the manifest is broken: {error}", str(path), remedy) from None
+    for table, known in manifest.schemas.items():
+        if table not in TABLES or TABLES[table].version != known:
+            raise DataError(f"table {table} of version {known} is unknown", str(root), remedy)
+    return Catalog(Path(root), manifest)
+
+
+def _told(key: str, value: object) -> str:
+    return f"{value}" if key != "time" or not isinstance(value, int) else iso(value)
+
+
+def merge(old: pl.DataFrame, new: pl.DataFrame, series: Series) -> pl.DataFrame:
+    """Both sets of rows, sorted; where they meet, a null gives way to a value.
+
+    Raises
+    ------
+    DataError
+        If the same row has two different values: the first such row, old and new value.
+    """
+    table = TABLES[series.table]
+    both = old.join(new, on=table.key, how="full", coalesce=True, suffix="_new").sort(table.key)
+    names = [name for name in table.columns if name != table.key]
+    for name in names:
+        clash = both.filter(pl.col(name) != pl.col(f"{name}_new"))
+        if clash.height:
+            first = clash.row(0, named=True)
+            what = f"{name} was {first[name]!r} and would become {first[f'{name}_new']!r}"
+            raise DataError(
+                f"{what} at {_told(table.key, first[table.key])} ({clash.height} such rows)",
+                series.folder,
+                "what is stored is not overwritten: correct the source, or ingest into a new catalogue",
+            )
+    return both.select(table.key, *(pl.coalesce(name, f"{name}_new") for name in names)).select(
+        *table.columns
+    )
+
+
+def _by_year(series: Series, frame: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+    if TABLES[series.table].key != "time":
+        yield f"{series.folder}/all", frame
+        return
+    years = frame.with_columns(year=pl.from_epoch("time", time_unit="ns").dt.year())
+    for (year,), part in years.group_by("year", maintain_order=True):
+        yield f"{series.folder}/{year}", part.drop("year")
+
+
+def _durable(path: Path, content: bytes) -> None:
+    """Write under a temporary name, force it to disk, then give it its name."""
+    temporary = path.with_name(path.name + _TEMPORARY)
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _stage(root: Path, key: str, frame: pl.DataFrame) -> Partition:
+    buffer = io.BytesIO()
+    frame.rechunk().write_parquet(buffer, compression="zstd", compression_level=3, statistics=False)
+    content = buffer.getvalue()
+    digest = hashlib.sha256(content).hexdigest()
+    file = f"{key}-{digest[:12]}.parquet"
+    (root / file).parent.mkdir(parents=True, exist_ok=True)
+    _durable(root / file, content)
+    timed = "time" in frame.columns
+    start, end = (int(frame["time"][0]), int(frame["time"][-1])) if timed else (0, 0)
+    return Partition(file=file, sha256=digest, rows=frame.height, start=start, end=end)
+
+
+def _remove_garbage(root: Path, manifest: Manifest) -> None:
+    """Remove what the manifest does not list, in the folders of our tables and by our names only."""
+    listed = {root / one.file for one in manifest.partitions.values()}
+    for table in TABLES:
+        for path in (root / table).glob("*/*/*"):
+            if path not in listed and path.name.endswith((".parquet", ".parquet" + _TEMPORARY)):
+                path.unlink(missing_ok=True)
+    (root / (_MANIFEST + _TEMPORARY)).unlink(missing_ok=True)
+
+
+@contextmanager
+def _only_writer(root: Path) -> Iterator[None]:
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / _LOCK).open("wb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system frees it when we die
+        except BlockingIOError:
+            raise DataError("another ingest is writing this catalogue", str(root), "wait for it") from None
+        yield
+
+
+def _current(root: Path) -> Catalog:
+    return open_catalog(root) if (root / _MANIFEST).exists() else Catalog(root, Manifest())
+
+
+def _commit(store: Catalog, batch: Mapping[Series, pl.DataFrame]) -> Catalog:
+    changed: dict[str, Partition] = {}
+    merged: dict[str, pl.DataFrame] = {}
+    for series, frame in batch.items():  # all conflicts are found before anything is written
+        for key, rows in _by_year(series, frame):
+            listed = store.manifest.partitions.get(key)
+            old = store.load(listed) if listed else None
+            full = merge(old, rows, series) if old is not None else rows.sort(TABLES[series.table].key)
+            if old is None or not full.equals(old):
+                merged[key] = full
+    for key, frame in merged.items():
+        changed[key] = _stage(store.root, key, frame)
+    if not changed:
+        return store
+    partitions = dict(sorted((store.manifest.partitions | changed).items()))
+    schemas = {key.split("/")[0]: TABLES[key.split("/")[0]].version for key in partitions}
+    manifest = Manifest(schemas=schemas, partitions=partitions)
+    _durable(store.root / _MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
+    return Catalog(store.root, manifest)
+
+
+def write(root: str | Path, batch: Mapping[Series, pl.DataFrame]) -> Catalog:
+    """Merge rows into the catalogue of a folder, made if there is none: all of them or none.
+
+    Rows that are there already change nothing, and no file is written for them.
+
+    Raises
+    ------
+    DataError
+        If stored rows would change, the folder cannot be written (a full disk), or another
+        ingest is at work. The catalogue is then as it was.
+    """
+    root = Path(root)
+    try:
+        with _only_writer(root):
+            before = _current(root)
+            try:
+                return _commit(before, batch)
+            finally:
+                _remove_garbage(root, _current(root).manifest)
+    except OSError as error:
+        what = f"cannot write: {error.strerror or error}"
+        raise DataError(what, str(root), "free some space or check the folder; nothing was changed") from None

@@ -1,0 +1,1 @@
+"""The command line: words only, no rules of its own."""

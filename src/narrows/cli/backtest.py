@@ -1,0 +1,91 @@
+"""`narrows backtest`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from narrows.catalog import load_desk, load_panel
+from narrows.cli.render import Bars, money, number, out, percent, print_json, print_table
+from narrows.core.config import Desk
+from narrows.core.panel import Panel
+from narrows.core.result import Result
+from narrows.report import summary, verdict, write_report
+from narrows.sim.backtest import backtest as run_backtest
+
+
+def backtest(
+    desk: Path,
+    /,
+    *,
+    report: Path | None = None,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Simulate a desk, write its report.
+
+    Parameters
+    ----------
+    desk
+        Desk file (TOML); see examples/desk.toml.
+    report
+        Where the HTML report goes; default reports/NAME-HASH.html.
+    json
+        Print one JSON object instead of tables.
+    """
+    settings = load_desk(desk)
+    result = simulated(settings, load_panel(settings))
+    path = report or default_report(settings)
+    write_report(result, path)
+    if json:
+        print_json(summary(result))
+        return
+    print_result(result)
+    out.print(f"Report: {path}")
+
+
+def simulated(desk: Desk, panel: Panel) -> Result:
+    """A backtest with a progress bar, should it last."""
+    with Bars("simulating") as bars:
+        return run_backtest(desk, panel, progress=bars)
+
+
+def default_report(desk: Desk) -> Path:
+    """Where a report goes if nobody says."""
+    name = "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in desk.name)
+    return Path("reports") / f"{name}-{desk.config_hash[:8]}.html"
+
+
+def print_result(result: Result) -> None:
+    """The result as tables for people."""
+    told = summary(result)
+    out.print(f"[bold]{result.desk.name}[/]  {told['start']} → {told['end']}, {told['bars']} bars")
+    out.print(verdict(result))
+    out.print()
+    facts = [
+        ("equity", f"{money(result.equity_start)} → {money(result.equity_end)} {result.desk.currency}"),
+        ("return on collateral", f"{_percent(told, 'return_on_collateral_apr')} a year"),
+        ("hurdle", f"{_percent(told, 'hurdle_apr')} a year"),
+        ("Sharpe", _number(told, "sharpe")),
+        ("max drawdown", _percent(told, "max_drawdown")),
+        ("unhedged delta, worst", f"{_percent(told, 'residual_delta_max')} of equity"),
+        ("fills, round trips", f"{told['fills']}, {told['round_trips']}"),
+        (
+            "liquidations",
+            f"{told['liquidations']} on closes, {told['liquidations_high_low']} on highs and lows",
+        ),
+    ]
+    print_table("Result", ("", ""), facts, numbers=(1,))
+    ledger = [(name, money(amount)) for name, amount in result.ledger.by_category.items() if amount]
+    ledger.append(("total", money(result.ledger.total)))
+    print_table(f"Where it came from, {result.desk.currency}", ("category", "amount"), ledger, numbers=(1,))
+
+
+def _percent(told: Mapping[str, object], key: str) -> str:
+    value = told[key]
+    return percent(value if isinstance(value, float) else None)
+
+
+def _number(told: Mapping[str, object], key: str) -> str:
+    value = told[key]
+    return number(value if isinstance(value, float) else None, 2)

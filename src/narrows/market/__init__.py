@@ -1,0 +1,1 @@
+"""Markets as arrays: synthetic ones whose truth is known."""

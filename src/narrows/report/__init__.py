@@ -1,0 +1,19 @@
+"""What a run shows: figures, tables, and one self-contained HTML file."""
+
+from narrows.report.figures import Figure, accrual, basis, equity, exposure, figures, margin, waterfall
+from narrows.report.html import write_report
+from narrows.report.numbers import summary, verdict
+
+__all__ = [
+    "Figure",
+    "accrual",
+    "basis",
+    "equity",
+    "exposure",
+    "figures",
+    "margin",
+    "summary",
+    "verdict",
+    "waterfall",
+    "write_report",
+]

@@ -1,0 +1,87 @@
+"""What a simulated run takes for granted, in plain sentences, each with the direction of its bias."""
+
+from typing import Literal, NamedTuple
+
+from narrows.core.config import Desk, Venue
+from narrows.report.numbers import percent
+
+Bias = Literal["flatters", "penalises", "either way"]
+
+
+class Assumption(NamedTuple):
+    """One sentence, and whether it makes the result look better or worse than trading would have been."""
+
+    text: str
+    bias: Bias
+
+
+_ALWAYS = (
+    Assumption("A target decided at a bar's close fills in full at the next bar's open.", "flatters"),
+    Assumption("All legs of a spread fill at the same moment; no leg is ever refused.", "flatters"),
+    Assumption("Our own orders move no price after the fill: impact is paid once and forgotten.", "flatters"),
+    Assumption("Every order takes liquidity and pays the taker fee; nothing rests in the book.", "penalises"),
+    Assumption(
+        "Liquidation is judged on closes. A second run judges it on highs and lows; the truth lies between.",
+        "flatters",
+    ),
+    Assumption(
+        "In that second run all legs are at their highs together, then all at their lows, though they need "
+        "not have been at the same moment.",
+        "either way",
+    ),
+    Assumption(
+        "The maintenance rate is one number for all sizes, not the venue's tiers.",
+        "flatters",
+    ),
+    Assumption(
+        "A liquidation closes the whole wallet at once, at the price that caused it, for a flat fee.",
+        "either way",
+    ),
+    Assumption("What a liquidated wallet owes beyond its equity is borne by the insurance fund.", "flatters"),
+    Assumption(
+        "Venues pay what they owe: no default, no haircut, no auto-deleveraging of the winning leg.",
+        "flatters",
+    ),
+    Assumption(
+        "A dated future is delivered at the settlement price in the data; without one, at the index or its "
+        "own last price.",
+        "either way",
+    ),
+    Assumption(
+        "Funding is paid on the position held at the settlement, at the mark of that bar's close.",
+        "either way",
+    ),
+    Assumption("What can be borrowed is not limited, and the borrow rate does not jump.", "flatters"),
+)
+
+
+def assumptions(desk: Desk) -> tuple[Assumption, ...]:
+    """The assumptions behind a simulated run of a desk.
+
+    Parameters
+    ----------
+    desk : Desk
+        Its venues say which constants stand in for data.
+    """
+    shared: dict[Assumption, list[str]] = {}
+    for name, venue in desk.venues.items():
+        for one in _of_venue(venue):
+            shared.setdefault(one, []).append(name)
+    own = (Assumption(f"{', '.join(names)}: {one.text}", one.bias) for one, names in shared.items())
+    cash = f"Doing nothing earns {percent(desk.hurdle.apr, 2)} a year, every year, without risk."
+    return (*_ALWAYS, *own, Assumption(cash, "either way"))
+
+
+def _of_venue(venue: Venue) -> tuple[Assumption, ...]:
+    return (
+        Assumption(
+            f"where the data has no quotes, half a spread is {venue.half_spread_bps:g} bp and "
+            f"{venue.depth_usd:,.0f} rests within 10 bp of the mid, in calm and in panic alike.",
+            "flatters",
+        ),
+        Assumption(
+            f"maintenance margin is {percent(venue.maintenance, 2)} of notional and a liquidation costs "
+            f"{venue.liquidation_fee_bps:g} bp.",
+            "either way",
+        ),
+    )

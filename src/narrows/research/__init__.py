@@ -1,0 +1,1 @@
+"""Research runs over many spreads: the scan."""

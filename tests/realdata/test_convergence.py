@@ -1,0 +1,61 @@
+"""Dated futures converge on spot: the basis at each distance to delivery is the one that the market had."""
+
+import numpy as np
+import pytest
+
+from narrows.catalog import named, panel
+from narrows.core.arrays import FloatArray
+from narrows.core.time import DAY_NS, HOUR_NS
+from realdata.real import Real
+
+SPOT = "BTC-USDT.binance"
+DAYS = ("20230929", "20231229", "20240329", "20240628", "20240927", "20241227")
+DELIVERED = [f"BTC-USDT-{day}.binance" for day in DAYS]
+# days to delivery at the close of the bar, half-width of the bin, mean basis in bp
+BINS = [(90.0, 5.0, 297.0), (30.0, 2.0, 93.0), (7.0, 1.0, 22.0), (1.0, 0.5, 7.0)]
+Basis = tuple[FloatArray, FloatArray]
+
+
+@pytest.fixture(scope="module")
+def basis(catalogue: Real) -> Basis:
+    """Basis in bp and days to delivery, both (bars, contracts)."""
+    prices = panel(catalogue.catalog, [SPOT, *DELIVERED], HOUR_NS)
+    expiry = np.array([one.expiry_ns for one in prices.instruments[1:]])
+    days = (expiry - prices.time_ns[:, None]) / DAY_NS
+    return 1e4 * (prices.close[:, 1:] / prices.close[:, :1] - 1), days
+
+
+@pytest.mark.parametrize(("days", "width", "expected"), BINS)
+def test_mean_basis_at_each_distance(basis: Basis, days: float, width: float, expected: float) -> None:
+    bps, left = basis
+    inside = (np.abs(left - days) <= width) & ~np.isnan(bps)
+    assert inside.any(axis=0).all()  # every contract counts
+    assert bps[inside].mean() == pytest.approx(expected, rel=0.10)
+
+
+def test_in_the_last_four_hours_the_basis_is_gone(basis: Basis) -> None:
+    bps, left = basis
+    last = (left >= 0) & (left < 4 / 24)
+    assert (last.sum(axis=0) == 4).all()
+    contracts = np.array([bps[last[:, n], n].mean() for n in range(bps.shape[1])])
+    error = contracts.std(ddof=1) / np.sqrt(len(contracts))  # hours of one contract are not independent
+    assert abs(contracts.mean()) < 2 * error
+    assert error < 5.0  # so that the test says something
+
+
+def test_each_future_settles_in_its_row_of_delivery_only(catalogue: Real) -> None:
+    prices = panel(catalogue.catalog, [SPOT, *DELIVERED], HOUR_NS)
+    for n, one in enumerate(named(catalogue.catalog, DELIVERED), 1):
+        (row,) = np.flatnonzero(~np.isnan(prices.settlement[:, n]))
+        assert prices.time_ns[row] == one.expiry_ns
+        assert prices.settlement[row, n] == prices.close[row, n]
+        assert np.isnan(prices.close[row + 1 :, n]).all()
+    assert sum("its own last close" in note for note in prices.notes) == len(DELIVERED)
+
+
+def test_every_settlement_is_in_the_panel(catalogue: Real) -> None:
+    prices = panel(catalogue.catalog, ["BTC-USDT-PERP.binance"], HOUR_NS)
+    paid = ~np.isnan(prices.funding[:, 0])
+    assert paid.sum() == 1945 - 1  # the first settlement is the instant before the first bar
+    assert (prices.time_ns[paid] % (8 * HOUR_NS) == 0).all()
+    assert (prices.funding_h[paid, 0] == 8).all()
