@@ -44,14 +44,13 @@ maintenance = 0.01
 
 @decider
 def decide(features, position, memory, params, target):  # type: ignore[no-untyped-def]
-    """Now and then take a random share of the capacity, else stay; memory counts the calls."""
+    """Now and then take a random multiple of the equity, else stay; memory counts the calls."""
     target[0] = position[0]
     target[1] = position[1]
     memory[0] += 1.0
     size = features[0]
     if size > -2.0 and size < 2.0:  # false for NaN
-        room = position[2] if size > 0.0 else position[3]
-        target[0] = size * room * params[0]
+        target[0] = size * size * size * 5.0 * position[2] * params[0]
         target[1] = -target[0] * features[1]
         memory[1] = size
     return 0
@@ -77,7 +76,7 @@ class Restless(msgspec.Struct, frozen=True, kw_only=True):
         rows = []
         for time_ns in panel.time_ns.tolist():
             rng = np.random.default_rng([self.seed, time_ns // HOUR_NS, len(spread.id), ord(spread.id[-1])])
-            size = rng.uniform(-1.5, 1.5) if rng.random() < self.often else np.nan
+            size = rng.uniform(-1.9, 1.9) if rng.random() < self.often else np.nan
             rows.append([0.0 if rng.random() < 0.02 else size, rng.choice([1.0, 1.0, 0.3])])
         return np.array(rows)
 

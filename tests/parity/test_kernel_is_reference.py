@@ -106,6 +106,7 @@ def test_the_random_runs_visit_what_matters() -> None:
     seen = {"trades": 0, "liquidations": 0, "deliveries": 0, "insurance": 0, "inside": 0, "trips": 0}
     for seed in range(12):
         state, trace = Run(seed, bars=400).kernel()
+        assert np.isfinite(trace.equity).all()
         reasons = trace.fill_where[:, 3]
         for reason, name in enumerate(("trades", "liquidations", "deliveries")):
             seen[name] += int((reasons == reason).sum())

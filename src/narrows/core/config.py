@@ -1,6 +1,7 @@
 """The desk file: one TOML says everything about a desk. Unknown keys are errors with their path."""
 
 import hashlib
+import math
 import re
 import tomllib
 from datetime import date, datetime
@@ -150,11 +151,12 @@ def _check_venue(name: str, venue: Venue, where: str) -> None:
     )
     _require(venue.depth_usd > 0, f"depth_usd {venue.depth_usd} is not positive", at, "give quote value")
     costs = (venue.half_spread_bps, venue.liquidation_fee_bps, venue.borrow_apr, venue.cash_borrow_apr)
-    _require(min(costs) >= 0, "a cost is negative", at, "costs are positive numbers")
+    _require(all(0 <= c < math.inf for c in costs), "a cost is negative or not finite", at, "costs are positive")
 
 
 def _check(table: _DeskTable, risk: Risk, hurdle: Hurdle, where: str) -> None:
-    _require(table.capital > 0, f"capital {table.capital} is not positive", f"{where}: desk.capital", "")
+    capital = f"capital {table.capital} is not positive and finite"
+    _require(0 < table.capital < math.inf, capital, f"{where}: desk.capital", "")
     _require(risk.max_leverage > 0, "max_leverage is not positive", f"{where}: risk.max_leverage", "")
     _require(
         hurdle.series is None,
@@ -192,8 +194,9 @@ def parse(text: str, where: str = "desk file") -> Desk:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"not TOML: {error}", where, "see examples/desk.toml") from None
     known = ("desk", "data", "universe", "strategy", "venues", "risk", "hurdle")
-    for key in tables:
+    for key, section in tables.items():
         _require(key in known, "unknown section", f"{where}: {key}", "known sections are " + ", ".join(known))
+        _require(isinstance(section, dict), "not a section", f"{where}: {key}", f"write [{key}] above its keys")
     for key in ("desk", "universe", "strategy"):
         _require(key in tables, f"section [{key}] is missing", where, "see examples/desk.toml")
     table = convert(_midnights(tables["desk"]), _DeskTable, f"{where}: desk")

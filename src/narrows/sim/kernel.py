@@ -160,8 +160,9 @@ def _accrue(market: Market, legs: Legs, wallets: Wallets, state: State, trace: T
         rate = market.funding[t, c]
         if math.isfinite(rate) and not legs.spot[i]:
             for k in range(lanes):
-                notional = state.quantity[i, k] if legs.inverse[i] else state.quantity[i, k] * mark
-                if notional != 0.0:
+                quantity = state.quantity[i, k]
+                if quantity != 0.0:
+                    notional = quantity if legs.inverse[i] else quantity * mark
                     pay(legs, state, i, k, -notional * rate, FUNDING)
         if legs.spot[i]:
             apr = market.borrow[t, c] if math.isfinite(market.borrow[t, c]) else legs.borrow[i]
@@ -263,29 +264,46 @@ def _book(legs: Legs, state: State, trace: Trace, row: int, k: int, total: float
 
 
 @compiled
-def _queue(legs: Legs, state: State, s: int, k: int, position: Float1D, target: Float1D) -> bool:
+def _queue(
+    legs: Legs,
+    wallets: Wallets,
+    state: State,
+    s: int,
+    k: int,
+    worth: Float2D,
+    position: Float1D,
+    target: Float1D,
+) -> bool:
     """Queue what decide wants, within capacity; False if a target is not finite (nothing queued)."""
     first = legs.first[s]
     count = legs.first[s + 1] - first
+    changed = False
     for j in range(count):
         if not math.isfinite(target[j]):
             return False
+        changed = changed or target[j] != position[j]
+    if not changed:
+        return True
+    long = capacity(legs, wallets, state, s, k, 1.0, worth)
+    short = capacity(legs, wallets, state, s, k, -1.0, worth)
     for j in range(count):
         i = first + j
+        held = state.quantity[i, k]
         wanted = target[j]
         if wanted == position[j]:
-            state.target[i, k] = state.quantity[i, k]
+            state.target[i, k] = held
             continue
-        room = position[count] if wanted * legs.ratio[i] > 0.0 else position[count + 1]
+        room = long if wanted * legs.ratio[i] > 0.0 else short
         limit = max(abs(position[j]), abs(legs.ratio[i]) * room)
         wanted = min(max(wanted, -limit), limit)
-        held = state.quantity[i, k]
         price = 1.0 if legs.inverse[i] else state.mark[i]
         if legs.inverse[i]:
             wanted *= state.mark[i]
         state.target[i, k] = held + order(held, wanted, price, legs.lot[i], legs.min_notional[i])
         if state.target[i, k] != held:
             state.queued[s, k] = 1
+    if state.queued[s, k]:
+        reserve(legs, state, s, k, worth)
     return True
 
 
@@ -306,15 +324,17 @@ def consult(
     width = features.shape[2]
     memory = state.memory
     worth, position, target = scratch.worth, scratch.position, scratch.target
+    equity = 0.0
+    for w in range(worth.shape[0]):
+        equity += worth[w, 0]
     for s in range(state.queued.shape[0]):
-        count = legs.first[s + 1] - legs.first[s]
+        first = legs.first[s]
+        count = legs.first[s + 1] - first
         for j in range(count):
-            i = legs.first[s] + j
-            held = state.quantity[i, k]
-            position[j] = held / state.mark[i] if legs.inverse[i] and held != 0.0 else held
+            held = state.quantity[first + j, k]
+            position[j] = held / state.mark[first + j] if legs.inverse[first + j] and held != 0.0 else held
             target[j] = math.nan
-        position[count] = capacity(legs, wallets, state, s, k, 1.0, worth)
-        position[count + 1] = capacity(legs, wallets, state, s, k, -1.0, worth)
+        position[count] = equity / state.mark[first] if state.mark[first] > 0.0 and equity > 0.0 else 0.0
         status = decide(
             _at(features, (t * features.shape[1] + s) * width),
             _at(position, 0),
@@ -322,10 +342,8 @@ def consult(
             _at(params, k * params.shape[1]),
             _at(target, 0),
         )
-        if status == 0 and not _queue(legs, state, s, k, position, target):
+        if status == 0 and not _queue(legs, wallets, state, s, k, worth, position, target):
             status = BAD_TARGET
-        if state.queued[s, k]:
-            reserve(legs, state, s, k, worth)
         if status != 0 and state.status[k, 0] == 0:
             state.status[k, 0] = status
             state.status[k, 1] = t

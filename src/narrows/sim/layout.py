@@ -113,7 +113,7 @@ class Scratch(NamedTuple):
     """Room to calculate in: the simulator itself allocates nothing, so it counts no references."""
 
     worth: Float2D  # (W, 3) equity, margined notional and cash spoken for of each wallet
-    position: Float1D  # (L + 2,) what decide sees
+    position: Float1D  # (L + 1,) what decide sees
     target: Float1D  # (L,) what decide answers
     start: Float1D  # (L,) prices at the open of a bar
     end: Float1D  # (L,) and at its high or low
@@ -284,5 +284,5 @@ def scratch(layout: Layout) -> Scratch:
     """Room for one run at a time."""
     count = len(layout.leg_names)
     return Scratch(
-        np.empty((len(layout.wallet_names), 3)), np.empty(count + 2), *(np.empty(count) for _ in range(3))
+        np.empty((len(layout.wallet_names), 3)), np.empty(count + 1), *(np.empty(count) for _ in range(3))
     )

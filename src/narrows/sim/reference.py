@@ -324,10 +324,9 @@ class Reference:
         """Funding settled at this close, coin loans, deliveries; then interest on cash."""
         for i, leg in enumerate(self.legs):
             rate = self.rows["funding"][t][leg.column]
-            if math.isfinite(rate) and not leg.spot:
+            if math.isfinite(rate) and not leg.spot and leg.quantity != 0.0:
                 notional = leg.quantity if leg.inverse else leg.quantity * leg.mark
-                if notional != 0.0:
-                    self.pay(i, -notional * rate, "funding")
+                self.pay(i, -notional * rate, "funding")
             if leg.borrowed:
                 apr = self.rows["borrow"][t][leg.column]
                 apr = apr if math.isfinite(apr) else leg.borrow
@@ -423,7 +422,11 @@ class Reference:
         position = [
             leg.quantity / leg.mark if leg.inverse and leg.quantity != 0.0 else leg.quantity for leg in legs
         ]
-        position += [self.capacity(spread, 1.0), self.capacity(spread, -1.0)]
+        equity = 0.0
+        for wallet in self.wallets:
+            equity += wallet.equity
+        price = legs[0].mark
+        position.append(equity / price if price > 0.0 and equity > 0.0 else 0.0)
         target = [math.nan] * len(legs)
         status = decide(self.features[t][s], position, spread.memory, self.params, target)
         if status == 0 and not all(math.isfinite(wanted) for wanted in target):
@@ -436,11 +439,14 @@ class Reference:
     def queue(self, spread: SpreadBook, position: list[float], target: list[float]) -> None:
         """Queue whole lots within capacity, and take them out of what later spreads may use."""
         legs = [self.legs[i] for i in spread.legs]
+        if all(wanted == held for wanted, held in zip(target, position, strict=False)):
+            return
+        long, short = self.capacity(spread, 1.0), self.capacity(spread, -1.0)
         for leg, held, wanted in zip(legs, position, target, strict=False):
             if wanted == held:
                 leg.target = leg.quantity
                 continue
-            room = position[-2] if wanted * leg.ratio > 0.0 else position[-1]
+            room = long if wanted * leg.ratio > 0.0 else short
             limit = max(abs(held), abs(leg.ratio) * room)
             within = min(max(wanted, -limit), limit)
             leg.target = leg.quantity + self.order(leg, within * leg.mark if leg.inverse else within)

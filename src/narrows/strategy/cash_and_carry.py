@@ -45,11 +45,11 @@ def decide(features, position, memory, params, target):  # type: ignore[no-untyp
             target[0] = 0.0
             target[1] = 0.0
     elif left_h >= nearest and left_h <= farthest:
-        if sides > -1.0 and carry >= entry and position[2] > 0.0:
+        if sides > -1.0 and carry >= entry:
             target[0] = size * position[2]
             target[1] = -target[0]
-        elif sides < 1.0 and -carry - features[2] >= entry and position[3] > 0.0:
-            target[0] = -size * position[3]
+        elif sides < 1.0 and -carry - features[2] >= entry:
+            target[0] = -size * position[2]
             target[1] = -target[0]
     return 0
 
@@ -70,7 +70,7 @@ class CashAndCarry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     direction : {"long", "short", "both"}
         Which side of the spread is traded: long holds spot; short borrows and sells it.
     size : float
-        Share of the capacity to take.
+        Notional of one leg over the equity of the desk, as far as the wallets can carry it.
     borrow_apr : float
         Borrow rate assumed where the panel has none.
     """

@@ -6,11 +6,12 @@
 All five arguments are raw pointers to float64, indexed like arrays (no `len`, no slices):
 
     features   what Strategy.features gave for this spread at this bar
-    position   quantity of each leg (base units, signed), then the largest size of a long and of
-               a short spread that capital allows now (base units, both >= 0)
+    position   quantity of each leg (base units, signed), then the equity of the desk in units of
+               the spread: what it would buy of the first leg at its mark (0 = not known)
     memory     MEMORY numbers of the spread's own, zero at the start, kept between bars
     params     Strategy.params(bar_h)
-    target     to be filled: the wanted quantity of each leg; position[i] = leave leg i alone
+    target     to be filled: the wanted quantity of each leg (base units, signed); position[i] =
+               leave leg i alone. More than the wallets can carry is cut to what they can.
 
 It returns 0, or a positive code of its own for "something is wrong", which stops the run with
 that code, the bar and the spread. It must copy the position when a feature is not finite. A

@@ -60,6 +60,9 @@ class SimVenue:
         lot = 0.0 if self.instruments[leg].is_inverse else self.instruments[leg].lot
         if abs(wanted) < max(lot * 1e-6, abs(float(command.quantity)) * 1e-12):
             wanted = 0.0
+        if not self._state.queued[spread, 0]:  # legs that get no order stay where they are
+            own = slice(*self.plan.legs.first[spread : spread + 2])
+            self._state.target[own] = self._state.quantity[own]
         self._state.target[leg, 0] = wanted
         self._state.queued[spread, 0] = 1
         self._ids[leg] = command.client_id
