@@ -134,9 +134,8 @@ def main() -> None:
     if "--json" in sys.argv:
         print(json.dumps({"kernel": rows}))
         return
-    print(
-        f"{'ns per bar × spread × lane, best of ' + str(REPEATS):46}{'ns':>10}{'× least':>10}{'specification ÷':>18}"
-    )
+    title = f"ns per bar × spread × lane, best of {REPEATS}"
+    print(f"{title:46}{'ns':>10}{'× least':>10}{'specification ÷':>18}")
     for row in rows:
         print(
             f"{row['what']:46}{row['ns']:10.1f}{row['times_least']:10.1f}"

@@ -151,7 +151,9 @@ def _check_venue(name: str, venue: Venue, where: str) -> None:
     )
     _require(venue.depth_usd > 0, f"depth_usd {venue.depth_usd} is not positive", at, "give quote value")
     costs = (venue.half_spread_bps, venue.liquidation_fee_bps, venue.borrow_apr, venue.cash_borrow_apr)
-    _require(all(0 <= c < math.inf for c in costs), "a cost is negative or not finite", at, "costs are positive")
+    _require(
+        all(0 <= c < math.inf for c in costs), "a cost is negative or not finite", at, "costs are positive"
+    )
 
 
 def _check(table: _DeskTable, risk: Risk, hurdle: Hurdle, where: str) -> None:
@@ -196,7 +198,9 @@ def parse(text: str, where: str = "desk file") -> Desk:
     known = ("desk", "data", "universe", "strategy", "venues", "risk", "hurdle")
     for key, section in tables.items():
         _require(key in known, "unknown section", f"{where}: {key}", "known sections are " + ", ".join(known))
-        _require(isinstance(section, dict), "not a section", f"{where}: {key}", f"write [{key}] above its keys")
+        _require(
+            isinstance(section, dict), "not a section", f"{where}: {key}", f"write [{key}] above its keys"
+        )
     for key in ("desk", "universe", "strategy"):
         _require(key in tables, f"section [{key}] is missing", where, "see examples/desk.toml")
     table = convert(_midnights(tables["desk"]), _DeskTable, f"{where}: desk")

@@ -20,6 +20,7 @@ from narrows.strategy.protocol import Strategy
 from narrows.strategy.registry import strategy as find_strategy
 
 CLOSE_ONLY, HIGH_LOW = 0, 1  # the two lanes of a backtest
+LEDGER_TOLERANCE = 1e-9  # of the capital
 ROOM = 1 << 14  # fills written down before the kernel pauses
 
 
@@ -181,7 +182,7 @@ def backtest(
     ConfigError
         If the universe has no spread for the strategy, or capital shares do not add up.
     StateError
-        If `decide` reports an error.
+        If `decide` reports an error, or the ledger does not add up to the change in equity.
     """
     chosen = strategy if strategy is not None else find_strategy(desk.strategy, desk.parameters)
     found = spreads_of(desk, panel, chosen)
@@ -199,7 +200,14 @@ def backtest(
         parts.append(part)
         if progress:
             progress(stop, len(panel))
-    return result_of(desk, panel, found, plan, state, joined(parts))
+    result = result_of(desk, panel, found, plan, state, joined(parts))
+    if not result.ledger_error < LEDGER_TOLERANCE:
+        raise StateError(
+            f"the ledger misses the change in equity by {result.ledger_error:g} of the capital",
+            f"desk {desk.name}",
+            "this is a fault of narrows, or a price in the panel that is not sane: please report it",
+        )
+    return result
 
 
 def result_of(
