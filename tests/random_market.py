@@ -11,7 +11,7 @@ from narrows.core.instrument import Instrument, instrument
 from narrows.core.panel import Panel
 from narrows.core.spread import Spread
 from narrows.core.time import HOUR_NS
-from narrows.strategy.decider import decider
+from narrows.strategy.decider import Pointer, decider
 
 FIRST_CLOSE_NS = 1_718_870_400_000_000_000  # 2024-06-20 08:00 UTC
 
@@ -43,7 +43,7 @@ maintenance = 0.01
 
 
 @decider
-def decide(features, position, memory, params, target):  # type: ignore[no-untyped-def]
+def decide(features: Pointer, position: Pointer, memory: Pointer, params: Pointer, target: Pointer) -> int:
     """Now and then take a random multiple of the equity, else stay; memory counts the calls."""
     target[0] = position[0]
     target[1] = position[1]

@@ -144,9 +144,10 @@ def _venues(desk: Desk, used: Sequence[str]) -> dict[str, Venue]:
     if given > 1.0 + 1e-9 or (not unset and given < 1.0 - 1e-9):
         raise ConfigError(f"the shares of {', '.join(venues)} sum to {given:g}", where, "make it 1")
     for name, venue in venues.items():
-        if venue.capital_share > desk.risk.max_venue_share + 1e-9:  # type: ignore[operator]
+        share = venue.capital_share or 0.0
+        if share > desk.risk.max_venue_share + 1e-9:
             raise ConfigError(
-                f"{name} holds {venue.capital_share:g} of the capital, more than risk.max_venue_share",
+                f"{name} holds {share:g} of the capital, more than risk.max_venue_share",
                 where,
                 "lower it or raise the limit",
             )

@@ -10,12 +10,12 @@ from narrows.analytics.basis import basis_apr, basis_rate, hours_to_expiry
 from narrows.core.arrays import Float1D, Float2D
 from narrows.core.panel import Panel
 from narrows.core.spread import Spread
-from narrows.strategy.decider import decider
+from narrows.strategy.decider import Pointer, decider
 from narrows.strategy.protocol import SIDES, Direction
 
 
 @decider
-def decide(features, position, memory, params, target):  # type: ignore[no-untyped-def]
+def decide(features: Pointer, position: Pointer, memory: Pointer, params: Pointer, target: Pointer) -> int:
     """Enter when the annualised basis beats the entry rate; leave early below the exit rate.
 
     After delivery (or a liquidation) the spot leg stands alone and is closed.

@@ -1,7 +1,9 @@
 """`@decider` turns one small Python function into the native `decide` that every engine calls.
 
     @decider
-    def decide(features, position, memory, params, target): ...
+    def decide(
+        features: Pointer, position: Pointer, memory: Pointer, params: Pointer, target: Pointer
+    ) -> int: ...
 
 All five arguments are raw pointers to float64, indexed like arrays (no `len`, no slices):
 
@@ -37,7 +39,8 @@ _numba_types: Any = types
 POINTER = _numba_types.CPointer(types.float64)
 SIGNATURE = _numba_types.int64(POINTER, POINTER, POINTER, POINTER, POINTER)
 
-Decide = Callable[[Any, Any, Any, Any, Any], int]
+Pointer = Any  # a C pointer to float64 in native code, any sequence in Python
+Decide = Callable[[Pointer, Pointer, Pointer, Pointer, Pointer], int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +50,9 @@ class Decider:
     py: Decide
     native: Any
 
-    def __call__(self, features: Any, position: Any, memory: Any, params: Any, target: Any) -> int:
+    def __call__(
+        self, features: Pointer, position: Pointer, memory: Pointer, params: Pointer, target: Pointer
+    ) -> int:
         """Decide, in plain Python."""
         return self.py(features, position, memory, params, target)
 

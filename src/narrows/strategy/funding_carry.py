@@ -10,14 +10,14 @@ from narrows.analytics.funding import trailing_funding_apr
 from narrows.core.arrays import Float1D, Float2D
 from narrows.core.panel import Panel
 from narrows.core.spread import Spread
-from narrows.strategy.decider import decider
+from narrows.strategy.decider import Pointer, decider
 from narrows.strategy.protocol import SIDES, Direction
 
 FUNDING_APR, BORROW_APR, HELD_H, WIDTH = 0, 1, 2, 3
 
 
 @decider
-def decide(features, position, memory, params, target):  # type: ignore[no-untyped-def]
+def decide(features: Pointer, position: Pointer, memory: Pointer, params: Pointer, target: Pointer) -> int:
     """Enter when trailing funding beats the entry rate, leave below the exit rate or after a time.
 
     memory[0] counts the hours held. A leg that lost its partner (liquidated) is closed.

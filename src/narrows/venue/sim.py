@@ -10,7 +10,7 @@ from narrows.core.result import Result
 from narrows.core.spread import Spread
 from narrows.sim.backtest import joined, result_of, run_segment
 from narrows.sim.layout import Market, Trace, initial_state, layout
-from narrows.strategy.decider import decider
+from narrows.strategy.decider import Pointer, decider
 from narrows.venue.protocol import Clock
 
 NO_PARAMS = np.zeros((1, 1))
@@ -18,7 +18,7 @@ CLOSE_ONLY = np.zeros(1, dtype=np.int64)
 
 
 @decider
-def _hold(features, position, memory, params, target):  # type: ignore[no-untyped-def]
+def _hold(features: Pointer, position: Pointer, memory: Pointer, params: Pointer, target: Pointer) -> int:
     """The strategy of a venue: none. Orders come from outside."""
     target[0] = position[0]
     target[1] = position[1]
