@@ -1,5 +1,7 @@
 """One strategy object through the backtest and through runner + SimVenue: the same trades, the same money."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from narrows.core.panel import Panel
 from narrows.live.engine import Engine
 from narrows.live.runner import MemoryJournal, Runner
 from narrows.sim.backtest import backtest, spreads_of
+from narrows.sim import kernel
 from narrows.strategy.cash_and_carry import CashAndCarry
 from narrows.strategy.funding_carry import FundingCarry
 from narrows.strategy.protocol import Strategy
@@ -60,3 +63,12 @@ def test_commands_are_journaled_with_ids_that_a_replay_repeats() -> None:
     assert repr(first) == repr(again)  # NaN is not equal to itself
     ids = [record.client_id for record in first if isinstance(record, Submit)]
     assert len(ids) == len(set(ids)) > 0
+
+
+def test_backtest_and_paper_share_one_compiled_kernel() -> None:
+    rng = np.random.default_rng(2)
+    desk, panel = random_desk(rng), random_panel(rng, 40)
+    backtest(desk, panel, STRATEGIES[0])
+    on_paper(desk, panel, STRATEGIES[0])
+    compiled: Any = kernel.run
+    assert len(compiled.signatures) == 1

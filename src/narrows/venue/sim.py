@@ -9,7 +9,7 @@ from narrows.core.panel import FIELDS, Panel
 from narrows.core.result import Result
 from narrows.core.spread import Spread
 from narrows.sim.backtest import joined, result_of, run_segment
-from narrows.sim.layout import Market, Trace, initial_state, layout
+from narrows.sim.layout import Trace, initial_state, layout, market
 from narrows.strategy.decider import Pointer, decider
 from narrows.venue.protocol import Clock
 
@@ -83,13 +83,10 @@ class SimVenue:
     def _one_bar(self, row: int) -> list[Event]:
         before = max(row - 1, 0)  # the first bar has no queue, so nothing looks before it
         window = self.panel.rows(before, row + 1)
-        market = Market(
-            **{name: window.fields[name] for name in Market._fields if name != "features"},
-            features=np.zeros((len(window), len(self.spreads), 1)),
-        )
+        arrays = market(window, np.zeros((len(window), len(self.spreads), 1)))
         last = len(window) - 1
         self._state, part = run_segment(
-            _hold.native, market, self.plan, self._state, NO_PARAMS, CLOSE_ONLY, last, last + 1
+            _hold.native, arrays, self.plan, self._state, NO_PARAMS, CLOSE_ONLY, last, last + 1
         )
         part.fill_where[:, 0] += before
         self._parts.append(part)
