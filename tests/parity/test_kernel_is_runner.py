@@ -10,8 +10,8 @@ from narrows.core.event import Submit
 from narrows.core.panel import Panel
 from narrows.live.engine import Engine
 from narrows.live.runner import MemoryJournal, Runner
-from narrows.sim.backtest import backtest, spreads_of
 from narrows.sim import kernel
+from narrows.sim.backtest import backtest, spreads_of
 from narrows.strategy.cash_and_carry import CashAndCarry
 from narrows.strategy.funding_carry import FundingCarry
 from narrows.strategy.protocol import Strategy
