@@ -101,7 +101,7 @@ def instruments(bars: int) -> list[Instrument]:
         instrument("BTC-USDT-PERP.alpha", lot=1e-3, min_notional=5.0),
         instrument(f"BTC-USDT-{delivery}.alpha"),
         instrument("BTC-USDT-PERP.beta"),
-        instrument("BTC-USD-PERP.beta"),
+        instrument("BTC-USD-PERP.beta", lot=10.0),
         instrument("BTC-USDT.beta"),
     ]
 

@@ -77,7 +77,7 @@ def tiny_panel(ids: Sequence[str | Instrument], **fields: Sequence[Column]) -> P
         made["funding_h"] = np.where(np.isnan(made["funding"]), NAN, 8.0)
     time_ns: Int1D = FIRST_CLOSE_NS + HOUR_NS * np.arange(bars, dtype=np.int64)
     known = [instrument(one) if isinstance(one, str) else one for one in ids]
-    return Panel.of(known, time_ns, HOUR_NS, **made)
+    return Panel.of(known, time_ns, HOUR_NS, (), **made)
 
 
 def by_column(columns: Sequence[Column], bars: int) -> Float2D:

@@ -17,7 +17,8 @@ DESKS = sorted((REPOSITORY / "examples").glob("*.toml"))
 def workplace(catalogue: Real, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the catalogue in it, as a user stands in it."""
     folder = catalogue.catalog.root.parent
-    (folder / "examples").exists() or (folder / "examples").symlink_to(REPOSITORY / "examples")
+    if not (folder / "examples").exists():
+        (folder / "examples").symlink_to(REPOSITORY / "examples")
     monkeypatch.chdir(folder)
     return folder
 

@@ -13,7 +13,8 @@ from rich.table import Table
 
 PATIENCE_S = 1.0  # a progress bar for less than this would only flicker
 
-out = Console(highlight=False, soft_wrap=True)
+_PIPE = None if sys.stdout.isatty() else 160  # columns where no terminal says how wide it is
+out = Console(highlight=False, soft_wrap=True, width=_PIPE)
 err = Console(stderr=True, highlight=False)
 
 
@@ -25,13 +26,13 @@ def print_json(value: Any) -> None:
 def print_table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[int] = ()
 ) -> None:
-    """A table for people; columns in `numbers` are aligned to the right."""
+    """A table for people; columns in `numbers` are aligned to the right, the last one may wrap."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for place, column in enumerate(columns):
         if place in numbers:
             table.add_column(column, justify="right", style="cyan", no_wrap=True)
         else:
-            table.add_column(column, overflow="fold", no_wrap=place == 0)
+            table.add_column(column, overflow="fold", no_wrap=place < len(columns) - 1)
     for row in rows:
         table.add_row(*row)
     out.print(table)

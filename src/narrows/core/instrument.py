@@ -45,7 +45,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         Base units of one contract if linear, quote units if inverse. Positions in narrows are
         base (linear) or quote (inverse) amounts, so it matters at the venue boundary only.
     tick, lot, min_notional : float
-        Price step, size step (base units), smallest order value (quote); 0 = unknown.
+        Price step, size step (base units; quote units if inverse), smallest order value (quote);
+        0 = unknown.
     expiry_ns : int
         Delivery, nanoseconds UTC; 0 = never.
     strike, right

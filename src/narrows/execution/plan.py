@@ -32,7 +32,7 @@ def plan(
     """
     orders = []
     for leg, (one, now, target) in enumerate(zip(instruments, held, wanted, strict=True)):
-        quantity = quantity_text(target - now, 0.0 if one.is_inverse or target == 0.0 else one.lot)
+        quantity = quantity_text(target - now, 0.0 if target == 0.0 else one.lot)
         if float(quantity) != 0.0:
             orders.append(
                 Submit(

@@ -69,10 +69,13 @@ def _assigned(module: ModuleType) -> set[str]:
     return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
-def _refuse_foreign(py: Decide) -> None:
-    """Refuse what numba's cache cannot see: it stamps only the file that `decide` stands in."""
+def _refuse_foreign(py: Decide, seen: frozenset[str] = frozenset()) -> None:
+    """Refuse what numba's cache cannot see: it stamps only the file that `decide` stands in.
+
+    Helpers beside `decide` are looked at in the same way.
+    """
     module = inspect.getmodule(py)
-    where = f"decide in {py.__module__}"
+    where = f"{py.__name__} in {py.__module__}"
     closure = inspect.getclosurevars(py)
     if closure.nonlocals:
         raise ConfigError(f"it closes over {sorted(closure.nonlocals)}", where, "pass it in params")
@@ -81,12 +84,14 @@ def _refuse_foreign(py: Decide) -> None:
         if isinstance(value, ModuleType):
             if value.__name__ != "math":
                 raise ConfigError(f"it uses module {value.__name__}", where, "use math only")
-        elif getattr(value, "__module__", None) != py.__module__ and name not in own:
+        elif getattr(value, "__module__", None) == py.__module__:
+            helper = getattr(value, "py_func", value)
+            if inspect.isfunction(helper) and name not in seen:
+                _refuse_foreign(helper, seen | {py.__name__, name})
+        elif name not in own:
             raise ConfigError(f"{name} comes from another file", where, "define it beside decide")
-    powers = [
-        n for n in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(py)))) if isinstance(n, ast.Pow)
-    ]
-    if powers:
+    tree = ast.parse(textwrap.dedent(inspect.getsource(py)))
+    if any(isinstance(node, ast.Pow) for node in ast.walk(tree)):
         raise ConfigError("it uses **", where, "write x * x or math.sqrt(x)")
 
 

@@ -21,7 +21,7 @@ def _users_own(path: str) -> type[msgspec.Struct]:
     module_name, _, class_name = path.partition(":")
     try:
         found = getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise ConfigError(f"cannot load {path!r}: {error}", "strategy.name", "is it on PYTHONPATH?") from None
     if not (isinstance(found, type) and issubclass(found, msgspec.Struct)):
         raise ConfigError(

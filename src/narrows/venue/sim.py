@@ -57,8 +57,7 @@ class SimVenue:
             raise Rejected(f"{command.instrument} has no price yet", "paper venue", "wait for its first bar")
         spread = self.plan.leg_names[leg].spread
         wanted = float(self._state.quantity[leg, 0]) + float(command.quantity)
-        lot = 0.0 if self.instruments[leg].is_inverse else self.instruments[leg].lot
-        if abs(wanted) < max(lot * 1e-6, abs(float(command.quantity)) * 1e-12):
+        if abs(wanted) < max(self.instruments[leg].lot * 1e-6, abs(float(command.quantity)) * 1e-12):
             wanted = 0.0
         if not self._state.queued[spread, 0]:  # legs that get no order stay where they are
             own = slice(*self.plan.legs.first[spread : spread + 2])

@@ -1,0 +1,252 @@
+"""The command line: one JSON object, one line for an error, and an exit status that means something."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from narrows.cli.app import main
+
+DESK = """
+[desk]
+name = "test"
+start = 2024-03-01
+end = 2024-05-01
+[data]
+catalog = "demo"
+[universe]
+instruments = ["BTC-USDT.alpha", "BTC-USDT-PERP.alpha"]
+[strategy]
+name = "funding_carry"
+entry_apr = 0.05
+[venues.alpha]
+taker_bps = 5.0
+"""
+
+
+LEDGER = [
+    "basis", "funding", "borrow", "fees", "slippage", "collateral_yield", "settlement", "liquidation",
+    "transfer", "fx"
+]  # fmt: skip
+RESULT = [
+    "equity_start", "equity_end", "ledger", "residual_delta_max", "fills", "round_trips", "liquidations",
+    "liquidations_high_low", "max_drawdown", "sharpe", "return_apr", "return_on_collateral_apr",
+    "hurdle_apr", "start", "end", "bars", "config_hash", "data_hash"
+]  # fmt: skip
+SPREAD = [
+    "spread", "kind", "anchor", "basis_bps", "fair_lo_bps", "fair_hi_bps", "outside_bps", "zscore",
+    "percentile", "carry_apr", "half_life_h", "half_life_lo_h", "half_life_hi_h", "edge_bps", "edge_se_bps",
+    "horizon_h", "p_liquidation", "capacity", "verdict", "reason"
+]  # fmt: skip
+
+Said = tuple[int, str, str]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "desk.toml"
+    path.write_text(DESK, "utf-8")
+    return path
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> Said:
+    with pytest.raises(SystemExit) as left:
+        main([str(one) for one in arguments])
+    out, err = capsys.readouterr()
+    return int(left.value.code or 0), out, err
+
+
+def in_a_process(*arguments: str | Path, where: Path) -> Said:
+    program = "from narrows.cli.app import main; main()"
+    run = subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        cwd=where,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return run.returncode, run.stdout, run.stderr
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Said, Path]:
+    where = tmp_path_factory.mktemp("demo")
+    return in_a_process("demo", "--json", where=where), where
+
+
+def test_demo_prints_one_object_and_nothing_else(demo: tuple[Said, Path]) -> None:
+    (status, out, err), _ = demo
+    assert (status, err) == (0, "")
+    assert out.count("\n") == 1
+    told: dict[str, Any] = json.loads(out)
+    assert list(told) == ["report", "scan", "result", "stress", "allocation"]
+    assert told["stress"] is None
+    assert told["allocation"] is None
+    assert set(RESULT) <= set(told["result"])
+    assert told["scan"]["spreads"]
+
+
+def test_the_report_of_the_demo_stands_alone(demo: tuple[Said, Path]) -> None:
+    (_, out, _), where = demo
+    page = (where / json.loads(out)["report"]).read_text("utf-8")
+    assert page.lstrip().lower().startswith("<!doctype html>")
+    for link in ('src="http', "src='http", "src=http", '<link rel="stylesheet"'):
+        assert link not in page
+
+
+def test_backtest_prints_the_keys_that_tools_depend_on(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, err = said(capsys, "backtest", desk, "--json")
+    assert (status, err) == (0, "")
+    told = json.loads(out)
+    assert list(told) == RESULT
+    assert list(told["ledger"]) == LEDGER
+    assert told["equity_end"] - told["equity_start"] == pytest.approx(sum(told["ledger"].values()), abs=1e-3)
+    assert (told["start"], told["end"]) == ("2024-03-01T00:00:00Z", "2024-05-01T00:00:00Z")
+    assert told["fills"] > 0
+    assert len(list((desk.parent / "reports").glob("test-*.html"))) == 1
+
+
+def test_the_same_desk_gives_the_same_text(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, two = (said(capsys, "backtest", desk, "--json", "--report", name) for name in ("a.html", "b.html"))
+    assert one == two
+    assert Path("a.html").read_bytes() == Path("b.html").read_bytes()
+
+
+def test_scan_prints_the_keys_that_tools_depend_on(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    everything = DESK.replace("instruments = [", "coins = ['BTC']\n# [")
+    desk.write_text(everything + "[venues.beta]\ntaker_bps = 4.0\n", "utf-8")
+    status, out, _ = said(capsys, "scan", desk, "--json")
+    assert status == 0
+    told = json.loads(out)
+    assert list(told) == ["as_of", "spreads"]
+    assert told["as_of"] == "2024-05-01T00:00:00Z"
+    assert {frozenset(one) for one in told["spreads"]} == {frozenset(SPREAD)}
+    assert {one["kind"] for one in told["spreads"]} >= {"funding_carry", "cash_and_carry", "cross_venue"}
+    edges = [one["edge_bps"] for one in told["spreads"] if one["edge_bps"] is not None]
+    assert edges == sorted(edges, reverse=True)
+
+
+@pytest.mark.parametrize("verb", ["backtest", "scan"])
+def test_people_get_tables(verb: str, desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = said(capsys, verb, desk)
+    assert (status, err) == (0, "")
+    assert "Spreads as of" in out or "Where it came from" in out
+
+
+@pytest.mark.parametrize(
+    ("verb", "old", "new", "part"),
+    [
+        ("backtest", "[desk]\n", "[desk]\nnonsense = 1\n", "desk.nonsense: unknown key"),
+        ("backtest", "BTC-USDT.alpha", "XRP-USDT.alpha", "no instrument 'XRP-USDT.alpha'"),
+        ("backtest", "BTC-USDT.alpha", "rubbish", "rubbish"),
+        ("scan", "end = 2024-05-01", "end = 2024-02-01", "is not after start"),
+        ("scan", "2024-05-01", "2034-05-01\nstart_ = 1", "unknown key"),
+        ("backtest", 'name = "test"', 'name = "test"\ncapital = 0', "capital 0.0 is not positive"),
+        ("backtest", '"demo"', '"nowhere"', "nowhere"),
+        ("backtest", 'name = "funding_carry"', 'name = "luck"', "no strategy 'luck'"),
+        ("backtest", "entry_apr", "entry", "entry: unknown key"),
+        ("backtest", '"BTC-USDT-PERP.alpha"', '"ETH-USDT-PERP.alpha"', "no spread of kind funding_carry"),
+        ("scan", '"BTC-USDT-PERP.alpha"', '"ETH-USDT-PERP.alpha"', "no spread"),
+        ("backtest", "[desk]", "desk]", "not TOML"),
+        ("backtest", "2024-0", "2054-0", "window has no data"),
+        ("backtest", "taker_bps = 5.0", "", "alpha"),
+        ("backtest", "taker_bps = 5.0", "capital_share = 0.5\ntaker_bps = 5.0", "make it 1"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(
+    verb: str, old: str, new: str, part: str, desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert old in DESK
+    desk.write_text(DESK.replace(old, new), "utf-8")
+    status, out, err = said(capsys, verb, desk, "--json")
+    assert (status, out) == (2, "")
+    assert err.startswith("narrows: ")
+    assert err.count("\n") == 1
+    assert part in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["backtest", "nothing.toml"], "nothing.toml: cannot read"),
+        (["scan", "."], "cannot read"),
+        (["luck"], "luck"),
+        (["backtest"], "DESK"),
+        (["scan", "desk.toml", "--frob"], "--frob"),
+        (["demo", "--no-json"], "--no-json"),
+        (["ingest"], ""),
+        (["ingest", "nothing.toml"], "nothing.toml"),
+    ],
+)
+def test_bad_usage_is_one_line_and_status_2(
+    arguments: list[str], part: str, desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, err = said(capsys, *arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith("narrows: ")
+    assert err.count("\n") == 1
+    assert part in err
+
+
+BROKEN = """
+import msgspec
+import numpy as np
+from narrows.strategy.decider import decider
+from narrows.strategy.funding_carry import FundingCarry
+
+@decider
+def decide(features, position, memory, params, target):
+    return 7
+
+class Broken(FundingCarry, frozen=True, kw_only=True):
+    decide = decide
+"""
+
+
+def test_a_strategy_that_reports_an_error_is_status_1(
+    desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("broken_strategy.py").write_text(BROKEN, "utf-8")
+    monkeypatch.syspath_prepend(desk.parent)
+    desk.write_text(DESK.replace('name = "funding_carry"', 'name = "broken_strategy:Broken"'), "utf-8")
+    status, out, err = said(capsys, "backtest", desk, "--json")
+    assert (status, out) == (1, "")
+    assert "decide returned status 7 at 2024-03-01T" in err
+    assert err.count("\n") == 1
+
+
+def test_progress_goes_to_standard_error(
+    desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("narrows.cli.render.PATIENCE_S", -1.0)
+    status, out, _ = said(capsys, "backtest", desk, "--json")
+    assert status == 0
+    assert isinstance(json.loads(out), dict)
+
+
+def test_help_lists_the_verbs_and_loads_nothing_heavy(tmp_path: Path) -> None:
+    program = (
+        "import sys\nfrom narrows.cli.app import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit as left:\n    print('status', left.code)\n"
+        "print([name for name in ('numba', 'polars', 'plotly', 'numpy') if name in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    lines = run.stdout.splitlines()
+    assert lines[-2:] == ["status 0", "[]"]
+    for verb in ("demo", "ingest", "scan", "backtest"):
+        assert any(verb in line for line in lines)
+
+
+def test_the_installed_command_is_this_one(tmp_path: Path) -> None:
+    command = Path(sys.executable).with_name("narrows")
+    run = subprocess.run(
+        [command, "backtest", "nothing.toml"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr == "narrows: nothing.toml: cannot read: No such file or directory; check the path\n"

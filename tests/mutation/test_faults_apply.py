@@ -1,0 +1,30 @@
+"""The list of faults fits today's source."""
+
+from pathlib import Path
+
+import pytest
+
+from mutation.run import ROOT, Fault, faults, mutated
+
+REFERENCE = "sim/reference.py"
+
+
+@pytest.mark.parametrize("fault", faults(), ids=lambda fault: fault.name)
+def test_every_fault_applies(fault: Fault) -> None:
+    assert fault.edit
+    for edit in fault.edit:
+        source = (ROOT / "src" / "narrows" / edit.file).read_text("utf-8")
+        compile(mutated(source, edit), edit.file, "exec")
+    for test in fault.tests:
+        path, _, name = test.partition("::")
+        assert f"def {name}" in (ROOT / path).read_text("utf-8")
+
+
+def test_there_are_enough_and_some_that_no_comparison_of_the_two_engines_can_see() -> None:
+    listed = faults()
+    both = [fault for fault in listed if REFERENCE in {edit.file for edit in fault.edit}]
+    assert len(listed) >= 20
+    assert len(both) >= 6
+    assert len({fault.name for fault in listed}) == len(listed)
+    assert not any("parity" in test for fault in both for test in fault.tests)
+    assert Path(ROOT / "src").is_dir()
