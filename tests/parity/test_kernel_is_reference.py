@@ -12,7 +12,7 @@ from narrows.core.config import Desk
 from narrows.core.panel import Panel
 from narrows.core.spread import spreads
 from narrows.sim.backtest import features_of, joined, run_segment
-from narrows.sim.layout import Layout, Market, State, Trace, initial_state, layout, market
+from narrows.sim.layout import Layout, Market, State, Trace, initial_state, layout, market, prepared
 from narrows.sim.reference import Reference
 from random_market import Restless, random_desk, random_panel
 
@@ -23,7 +23,8 @@ class Run:
     def __init__(self, seed: int, bars: int, lanes: int = 2) -> None:
         rng = np.random.default_rng(seed)
         self.desk: Desk = random_desk(rng)
-        self.panel: Panel = random_panel(rng, bars, volatility=rng.choice([0.005, 0.03, 0.08]))
+        panel = random_panel(rng, bars, volatility=rng.choice([0.005, 0.03, 0.08]))
+        self.panel: Panel = prepared(self.desk, panel)
         self.strategy = Restless(seed=seed, often=rng.choice([0.03, 0.3]))
         self.spreads = spreads(self.panel.instruments)
         self.plan: Layout = layout(self.desk, self.panel, self.spreads)

@@ -42,7 +42,7 @@ def test_paper_equals_backtest(strategy: Strategy, seed: int) -> None:
     desk, panel = random_desk(rng), random_panel(rng, 120)
     simulated = backtest(desk, panel, strategy)
     venue, runner = on_paper(desk, panel, strategy)
-    paper = venue.result()
+    paper = venue.result(strategy)
     assert len(simulated.fills) > 2
     assert len(simulated.fills) == len(paper.fills) == runner.state.fills
     for name in ("time_ns", "leg", "reason"):

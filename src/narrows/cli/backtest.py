@@ -35,10 +35,10 @@ def backtest(
     """
     settings = load_desk(desk)
     result = simulated(settings, load_panel(settings))
-    path = report or default_report(settings)
+    path = report or default_report(result)
     write_report(result, path)
     if json:
-        print_json(summary(result))
+        print_json(summary(result) | {"report": str(path), "verdict": verdict(result)})
         return
     print_result(result)
     out.print(f"Report: {path}")
@@ -50,10 +50,10 @@ def simulated(desk: Desk, panel: Panel) -> Result:
         return run_backtest(desk, panel, progress=bars)
 
 
-def default_report(desk: Desk) -> Path:
+def default_report(result: Result) -> Path:
     """Where a report goes if nobody says."""
-    name = "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in desk.name)
-    return Path("reports") / f"{name}-{desk.config_hash[:8]}.html"
+    name = "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in result.desk.name)
+    return Path("reports") / f"{name}-{result.provenance.config_hash[:8]}.html"
 
 
 def print_result(result: Result) -> None:

@@ -32,7 +32,7 @@ def demo(*, report: Path | None = None, json: Annotated[bool, Parameter(negative
     everything = msgspec.structs.replace(desk, universe=Universe())
     found = scan(everything, load_panel(everything))
     result = simulated(desk, load_panel(desk))
-    path = report or default_report(desk)
+    path = report or default_report(result)
     write_report(result, path)
     if json:
         print_json(

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from narrows.core.errors import ConfigError
-from narrows.core.time import duration_ns, to_ns
+from narrows.core.time import HOUR_NS, duration_ns, to_ns
 
 _Section = TypeVar("_Section", bound=msgspec.Struct)
 
@@ -105,6 +105,11 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     venues: dict[str, Venue]
     risk: Risk
     hurdle: Hurdle
+
+    @property
+    def bar_h(self) -> float:
+        """Length of a bar in hours."""
+        return self.bar_ns / HOUR_NS
 
     @property
     def config_hash(self) -> str:

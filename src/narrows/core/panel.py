@@ -110,6 +110,10 @@ class Panel:
         cut = {name: read_only(values[start:stop]) for name, values in self.fields.items()}
         return replace(self, time_ns=read_only(self.time_ns[start:stop]), fields=cut)
 
+    def with_field(self, name: str, values: Float2D) -> "Panel":
+        """The same panel with other values of one field."""
+        return replace(self, fields=dict(self.fields) | {name: read_only(values)})
+
     @cached_property
     def content_hash(self) -> str:
         """SHA-256 over instruments, times and all values."""

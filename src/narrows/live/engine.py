@@ -84,8 +84,8 @@ def _decide(engine: Engine, state: State, account: Account) -> Decision:
     room = scratch(engine.plan)
     legs, wallets = engine.plan.legs, engine.plan.wallets
     for w in range(len(engine.plan.wallet_names)):
-        equity, _, _, gross = standing(legs, books, w, 0, books.mark)
-        room.worth[w] = equity, gross, 0.0
+        equity, margin_equity, _, gross, borrowed = standing(legs, books, w, 0, books.mark)
+        room.worth[w] = equity, gross, borrowed, margin_equity
     params = engine.strategy.params(panel.bar_h).reshape(1, -1)
     consult(engine.strategy.decide.native, arrays, legs, wallets, books, params, room, 0, 0)
     check_status(books, last, engine.spreads, engine.desk.strategy)

@@ -18,7 +18,7 @@ from narrows.core.panel import Panel
 from narrows.core.spread import Spread, spreads
 from narrows.core.time import YEAR_H, iso
 from narrows.core.units import to_bps
-from narrows.sim.layout import Layout, layout
+from narrows.sim.layout import Layout, layout, prepared
 
 NORMAL_H = 30 * 24.0  # what "normal" is measured over
 FUNDING_H = 72.0  # trailing funding
@@ -113,8 +113,7 @@ def _found(desk: Desk, panel: Panel, spread: Spread, plan: Layout, number: int) 
     horizon = desk.risk.horizon_h
     if spread.expiry_ns:
         horizon = float(hours_to_expiry(panel.time_ns[-1:], spread.expiry_ns)[0])
-    borrow = panel.borrow[-1, columns[0]]
-    borrow = float(borrow) if math.isfinite(borrow) else float(plan.legs.borrow[plan.legs.first[number]])
+    borrow = float(panel.borrow[-1, columns[0]])
     carries = {
         direction: float(
             net_carry_apr(
@@ -150,12 +149,14 @@ def _found(desk: Desk, panel: Panel, spread: Spread, plan: Layout, number: int) 
 
 
 def _alive(panel: Panel, found: Sequence[Spread]) -> list[Spread]:
-    """Spreads whose legs both have a price at the last bar."""
+    """Spreads not yet delivered whose legs both have a price at the last bar."""
     last = panel.close[-1]
+    now_ns = int(panel.time_ns[-1])
     return [
         spread
         for spread in found
-        if all(math.isfinite(last[panel.column(leg.instrument.id)]) for leg in spread.legs)
+        if (not spread.expiry_ns or spread.expiry_ns > now_ns)
+        and all(math.isfinite(last[panel.column(leg.instrument.id)]) for leg in spread.legs)
     ]
 
 
@@ -175,6 +176,7 @@ def scan(desk: Desk, panel: Panel) -> Scan:
     found = _alive(panel, spreads(panel.instruments, desk.universe.spreads)) if len(panel) else []
     if not found:
         raise ConfigError("no spread has prices for both legs", "universe", "name more instruments")
+    panel = prepared(desk, panel)
     plan = layout(desk, panel, found)
     rows = [_found(desk, panel, spread, plan, number) for number, spread in enumerate(found)]
     rows.sort(key=lambda row: (-row.edge_bps if math.isfinite(row.edge_bps) else math.inf, row.spread))

@@ -1,5 +1,7 @@
 """The driver: desk, panel and strategy in; segments through the kernel; a Result out."""
 
+import hashlib
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,19 +10,20 @@ import numpy as np
 from narrows import __version__
 from narrows.core.arrays import Float2D, Float3D, Int1D
 from narrows.core.config import Desk
-from narrows.core.errors import ConfigError, StateError
+from narrows.core.errors import ConfigError, DataError, StateError
 from narrows.core.ledger import CATEGORIES, Ledger
 from narrows.core.panel import Panel
 from narrows.core.result import Fills, Provenance, Result
 from narrows.core.spread import Spread, spreads
 from narrows.core.time import iso
 from narrows.sim.kernel import BAD_TARGET, run
-from narrows.sim.layout import Layout, Market, State, Trace, initial_state, layout, market, scratch
+from narrows.sim.layout import Layout, Market, State, Trace, initial_state, layout, market, prepared, scratch
 from narrows.strategy.protocol import Strategy
 from narrows.strategy.registry import strategy as find_strategy
 
 CLOSE_ONLY, HIGH_LOW = 0, 1  # the two lanes of a backtest
 LEDGER_TOLERANCE = 1e-9  # of the capital
+MAX_STALE_H = 24.0  # how long a position may go without a price
 ROOM = 1 << 14  # fills written down before the kernel pauses
 
 
@@ -143,6 +146,16 @@ def check_status(state: State, panel: Panel, found: Sequence[Spread], name: str)
             )
 
 
+def run_hash(desk: Desk, strategy: Strategy) -> str:
+    """SHA-256 of the desk, and of the strategy that was run: its parameters and its source."""
+    kind = type(strategy)
+    module = inspect.getmodule(kind)
+    source = inspect.getsource(module if module is not None else kind)
+    digest = hashlib.sha256(desk.config_hash.encode())
+    digest.update(f"{kind.__qualname__} {strategy!r} {source}".encode())
+    return digest.hexdigest()
+
+
 def _fills(trace: Trace, panel: Panel, lane: int) -> Fills:
     mine = trace.fill_where[:, 1] == lane
     where, what = trace.fill_where[mine], trace.fill_what[mine]
@@ -185,9 +198,17 @@ def backtest(
         If `decide` reports an error, or the ledger does not add up to the change in equity.
     """
     chosen = strategy if strategy is not None else find_strategy(desk.strategy, desk.parameters)
+    if panel.bar_ns != desk.bar_ns or not len(panel):
+        what = f"bars of {panel.bar_h:g} h" if len(panel) else "no bars"
+        raise ConfigError(
+            f"the panel has {what}", f"desk {desk.name}: desk.bar", f"the desk wants bars of {desk.bar_h:g} h"
+        )
     found = spreads_of(desk, panel, chosen)
     plan = layout(desk, panel, found)
-    arrays = market(panel, features_of(chosen, panel, found))
+    seen = prepared(desk, panel)
+    features = features_of(chosen, seen, found)
+    check_causal(chosen, seen, found, features)
+    arrays = market(seen, features)
     params = np.ascontiguousarray(np.tile(chosen.params(panel.bar_h), (2, 1)))
     bracket = np.array([CLOSE_ONLY, HIGH_LOW], dtype=np.int64)
     state = initial_state(plan, lanes=2)
@@ -200,7 +221,8 @@ def backtest(
         parts.append(part)
         if progress:
             progress(stop, len(panel))
-    result = result_of(desk, panel, found, plan, state, joined(parts))
+    result = result_of(desk, panel, chosen, found, plan, state, joined(parts))
+    check_marks(result, panel)
     if not result.ledger_error < LEDGER_TOLERANCE:
         raise StateError(
             f"the ledger misses the change in equity by {result.ledger_error:g} of the capital",
@@ -210,8 +232,58 @@ def backtest(
     return result
 
 
+def check_causal(strategy: Strategy, panel: Panel, found: Sequence[Spread], features: Float3D) -> None:
+    """Compute the features again without the last third of the bars: nothing before may change.
+
+    Raises
+    ------
+    StateError
+        With the first bar and spread whose features knew the future.
+    """
+    cut = len(panel) * 2 // 3
+    if cut == 0:
+        return
+    again = features_of(strategy, panel.rows(0, cut), found)
+    differ = np.argwhere(again.view(np.int64) != np.ascontiguousarray(features[:cut]).view(np.int64))
+    if len(differ):
+        bar, spread, column = differ[0].tolist()
+        raise StateError(
+            f"feature {column} of {found[spread].id} at {iso(int(panel.time_ns[bar]))} changes when later "
+            "bars are there",
+            f"strategy {type(strategy).__name__}",
+            "features must use rows up to t only",
+        )
+
+
+def check_marks(result: Result, panel: Panel) -> None:
+    """A position may be valued at its last mark for a while, not for ever.
+
+    Raises
+    ------
+    DataError
+        If a leg was held for more than MAX_STALE_H without a price.
+    """
+    longest = int(MAX_STALE_H / panel.bar_h) + 1
+    for number, leg in enumerate(result.legs):
+        blind = (result.position[:, number] != 0.0) & np.isnan(panel.mark[:, panel.column(leg.instrument)])
+        edges = np.flatnonzero(np.diff(np.concatenate(([False], blind, [False])).astype(np.int8)))
+        for start, stop in edges.reshape(-1, 2).tolist():
+            if stop - start > longest:
+                raise DataError(
+                    f"held for {(stop - start) * panel.bar_h:g} h without a price",
+                    f"{leg.instrument} from {iso(int(panel.time_ns[start]))}",
+                    "end the window there, or bring the missing bars",
+                )
+
+
 def result_of(
-    desk: Desk, panel: Panel, found: Sequence[Spread], plan: Layout, state: State, trace: Trace
+    desk: Desk,
+    panel: Panel,
+    strategy: Strategy,
+    found: Sequence[Spread],
+    plan: Layout,
+    state: State,
+    trace: Trace,
 ) -> Result:
     """What a run wrote down, as a Result; `panel` has the bars that it ran over."""
     legs = [f"{found[leg.spread].id} {leg.instrument}" for leg in plan.leg_names]
@@ -235,7 +307,7 @@ def result_of(
         liquidations=int(state.liquidations[CLOSE_ONLY]),
         liquidations_high_low=int(state.liquidations[-1]),
         provenance=Provenance(
-            config_hash=desk.config_hash,
+            config_hash=run_hash(desk, strategy),
             data_hash=panel.content_hash,
             code_version=__version__,
             seed=desk.seed,

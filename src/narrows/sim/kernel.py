@@ -151,6 +151,16 @@ def _mark(market: Market, legs: Legs, state: State, t: int) -> None:
 
 
 @compiled
+def _lent(legs: Legs, state: State, w: int, k: int) -> float:
+    """Value of the coins that a wallet has borrowed and sold: cash that is not its own."""
+    value = 0.0
+    for i in range(legs.wallet.shape[0]):
+        if legs.wallet[i] == w and legs.spot[i] and state.quantity[i, k] < 0.0:
+            value -= state.quantity[i, k] * state.mark[i]
+    return value
+
+
+@compiled
 def _accrue(market: Market, legs: Legs, wallets: Wallets, state: State, trace: Trace, t: int) -> None:
     """Funding settled at this close, interest on borrowed coins and on cash, delivery."""
     lanes = state.quantity.shape[1]
@@ -165,10 +175,16 @@ def _accrue(market: Market, legs: Legs, wallets: Wallets, state: State, trace: T
                     notional = quantity if legs.inverse[i] else quantity * mark
                     pay(legs, state, i, k, -notional * rate, FUNDING)
         if legs.spot[i]:
-            apr = market.borrow[t, c] if math.isfinite(market.borrow[t, c]) else legs.borrow[i]
             for k in range(lanes):
                 if state.quantity[i, k] < 0.0:
-                    pay(legs, state, i, k, state.quantity[i, k] * mark * apr * wallets.bar_years, BORROW)
+                    pay(
+                        legs,
+                        state,
+                        i,
+                        k,
+                        state.quantity[i, k] * mark * market.borrow[t, c] * wallets.bar_years,
+                        BORROW,
+                    )
         delivery = market.settlement[t, c]
         if delivery > 0.0:
             for k in range(lanes):
@@ -179,7 +195,8 @@ def _accrue(market: Market, legs: Legs, wallets: Wallets, state: State, trace: T
         for k in range(lanes):
             cash = state.cash[w, k]
             if cash >= 0.0:
-                earned = cash * wallets.cash_apr[w] * wallets.bar_years
+                own = cash if wallets.cash_apr[w] == 0.0 else max(cash - _lent(legs, state, w, k), 0.0)
+                earned = own * wallets.cash_apr[w] * wallets.bar_years
                 state.ledger[row, YIELD, k] += earned
             else:
                 earned = cash * wallets.cash_borrow_apr[w] * wallets.bar_years
@@ -205,18 +222,19 @@ def _residual(legs: Legs, state: State, s: int, k: int) -> float:
 def _judge(legs: Legs, state: State, trace: Trace, t: int, row: int, k: int, worth: Float2D) -> float:
     """Margin check of every wallet of a lane on the marks; returns the equity of all together.
 
-    `worth` (W, 3) receives equity, margined notional and zero (cash spoken for) of each wallet.
+    `worth` (W, 4) receives equity, margined notional, cash that is not its own, margin equity.
     """
     total = 0.0
     for w in range(state.cash.shape[0]):
-        equity, margin_equity, maintenance, gross = standing(legs, state, w, k, state.mark)
+        equity, margin_equity, maintenance, gross, borrowed = standing(legs, state, w, k, state.mark)
         if maintenance > 0.0 and margin_equity <= maintenance:
             liquidate(legs, state, trace, t, w, k, state.mark)
-            equity, margin_equity, maintenance, gross = standing(legs, state, w, k, state.mark)
+            equity, margin_equity, maintenance, gross, borrowed = standing(legs, state, w, k, state.mark)
         total += equity
         worth[w, 0] = equity
         worth[w, 1] = gross
-        worth[w, 2] = 0.0
+        worth[w, 2] = borrowed
+        worth[w, 3] = margin_equity
         if k == 0 and row < trace.mark.shape[0]:
             trace.wallet_equity[row, w] = equity
             trace.margin_ratio[row, w] = maintenance / margin_equity if maintenance > 0.0 else 0.0
@@ -274,36 +292,48 @@ def _queue(
     position: Float1D,
     target: Float1D,
 ) -> bool:
-    """Queue what decide wants, within capacity; False if a target is not finite (nothing queued)."""
+    """Queue what decide wants, within capacity; False if a target is not finite (nothing queued).
+
+    All legs that want to move do, in whole lots of the coarsest leg, or none does.
+    """
     first = legs.first[s]
     count = legs.first[s + 1] - first
     changed = False
+    coarsest = 0.0
     for j in range(count):
         if not math.isfinite(target[j]):
             return False
         changed = changed or target[j] != position[j]
+        if not legs.inverse[first + j]:
+            coarsest = max(coarsest, legs.lot[first + j])
     if not changed:
         return True
     long = capacity(legs, wallets, state, s, k, 1.0, worth)
     short = capacity(legs, wallets, state, s, k, -1.0, worth)
+    moving = True
     for j in range(count):
         i = first + j
         held = state.quantity[i, k]
         wanted = target[j]
+        state.target[i, k] = held
         if wanted == position[j]:
-            state.target[i, k] = held
             continue
         room = long if wanted * legs.ratio[i] > 0.0 else short
         limit = max(abs(position[j]), abs(legs.ratio[i]) * room)
         wanted = min(max(wanted, -limit), limit)
         price = 1.0 if legs.inverse[i] else state.mark[i]
+        lot = legs.lot[i] if legs.inverse[i] else coarsest
         if legs.inverse[i]:
             wanted *= state.mark[i]
-        state.target[i, k] = held + order(held, wanted, price, legs.lot[i], legs.min_notional[i])
-        if state.target[i, k] != held:
-            state.queued[s, k] = 1
-    if state.queued[s, k]:
+        change = order(held, wanted, price, lot, legs.min_notional[i])
+        state.target[i, k] = held + change
+        moving = moving and change != 0.0
+    if moving:
+        state.queued[s, k] = 1
         reserve(legs, state, s, k, worth)
+    else:
+        for i in range(first, first + count):
+            state.target[i, k] = state.quantity[i, k]
     return True
 
 

@@ -54,7 +54,6 @@ class Legs(NamedTuple):
     depth: Float1D  # quote value within 10 bp, where the panel has none
     maintenance: Float1D
     liquidation_fee: Float1D
-    borrow: Float1D  # APR, where the panel has none
     weight: Float1D  # share of a long spot position that counts as collateral
     lot: Float1D
     min_notional: Float1D
@@ -112,7 +111,7 @@ class Trace(NamedTuple):
 class Scratch(NamedTuple):
     """Room to calculate in: the simulator itself allocates nothing, so it counts no references."""
 
-    worth: Float2D  # (W, 3) equity, margined notional and cash spoken for of each wallet
+    worth: Float2D  # (W, 4) equity, margined notional, cash spoken for, margin equity
     position: Float1D  # (L + 1,) what decide sees
     target: Float1D  # (L,) what decide answers
     start: Float1D  # (L,) prices at the open of a bar
@@ -238,7 +237,6 @@ def _legs(
         depth=_floats(v.depth_usd for _, v in at),
         maintenance=_floats(v.maintenance for _, v in at),
         liquidation_fee=_floats(from_bps(v.liquidation_fee_bps) for _, v in at),
-        borrow=_floats(v.borrow_apr for _, v in at),
         weight=_floats(float(v.collateral is None or one.base in v.collateral) for one, v in at),
         lot=_floats(one.lot for one in instruments),
         min_notional=_floats(one.min_notional for one in instruments),
@@ -275,6 +273,15 @@ def initial_state(layout: Layout, lanes: int) -> State:
     )
 
 
+def prepared(desk: Desk, panel: Panel) -> Panel:
+    """The panel with what the desk file says where the data are silent: the borrow rate of coins.
+
+    Strategy and simulator both see this panel, so that they reckon with the same rate.
+    """
+    rates = np.array([desk.venues.get(one.venue, Venue()).borrow_apr for one in panel.instruments])
+    return panel.with_field("borrow", np.where(np.isnan(panel.borrow), rates, panel.borrow))
+
+
 def market(panel: Panel, features: Float3D) -> Market:
     """The panel as the kernel reads it."""
     fields = {name: panel.fields[name] for name in Market._fields if name != "features"}
@@ -285,5 +292,5 @@ def scratch(layout: Layout) -> Scratch:
     """Room for one run at a time."""
     count = len(layout.leg_names)
     return Scratch(
-        np.empty((len(layout.wallet_names), 3)), np.empty(count + 1), *(np.empty(count) for _ in range(3))
+        np.empty((len(layout.wallet_names), 4)), np.empty(count + 1), *(np.empty(count) for _ in range(3))
     )

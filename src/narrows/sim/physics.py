@@ -12,6 +12,7 @@ from narrows.sim.cache import compiled
 from narrows.sim.layout import Legs, State, Trace, Wallets
 
 TEN_BP = 1e-3  # `depth` is what rests within this distance of the mid
+WORST_SLIP = 0.5  # a fill never costs more than half the price
 BASIS, FUNDING, BORROW, FEES, SLIPPAGE, YIELD, SETTLEMENT, LIQUIDATION, TRANSFER, FX = range(10)
 TRADED, LIQUIDATED, DELIVERED = range(3)
 
@@ -31,7 +32,7 @@ def order(quantity: float, target: float, price: float, lot: float, min_notional
 @compiled
 def slippage(notional: float, half_spread: float, depth: float) -> float:
     """Half spread plus the mean distance walked through a book of constant density, fraction."""
-    return half_spread + 0.5 * TEN_BP * notional / depth
+    return min(half_spread + 0.5 * TEN_BP * notional / depth, WORST_SLIP)
 
 
 @compiled
@@ -137,8 +138,10 @@ def close(
 
 
 @compiled
-def standing(legs: Legs, state: State, w: int, k: int, prices: Float1D) -> tuple[float, float, float, float]:
-    """Equity, margin equity, maintenance margin and margined notional of a wallet at `prices`.
+def standing(
+    legs: Legs, state: State, w: int, k: int, prices: Float1D
+) -> tuple[float, float, float, float, float]:
+    """A wallet at `prices`: equity, margin equity, maintenance, margined notional, borrowed value.
 
     Margined are derivatives and borrowed coins. Margin equity counts long spot by its collateral
     weight. Legs without a mark hold nothing.
@@ -147,6 +150,7 @@ def standing(legs: Legs, state: State, w: int, k: int, prices: Float1D) -> tuple
     margin_equity = equity
     maintenance = 0.0
     gross = 0.0
+    borrowed = 0.0
     for i in range(legs.wallet.shape[0]):
         if legs.wallet[i] != w:
             continue
@@ -161,6 +165,7 @@ def standing(legs: Legs, state: State, w: int, k: int, prices: Float1D) -> tuple
                 if quantity < 0.0:
                     maintenance -= legs.maintenance[i] * value
                     gross -= value
+                    borrowed -= value
             else:
                 if legs.inverse[i]:
                     value = (state.coin[i, k] + coin_profit(quantity, mark, price)) * price
@@ -172,15 +177,21 @@ def standing(legs: Legs, state: State, w: int, k: int, prices: Float1D) -> tuple
                 margin_equity += value
                 maintenance += legs.maintenance[i] * notional
                 gross += notional
-    return equity, margin_equity, maintenance, gross
+    return equity, margin_equity, maintenance, gross, borrowed
 
 
 @compiled
 def liquidate(legs: Legs, state: State, trace: Trace, t: int, w: int, k: int, prices: Float1D) -> None:
     """Close everything in a wallet at `prices`; the insurance fund bears what it owes beyond."""
     for i in range(legs.wallet.shape[0]):
-        if legs.wallet[i] == w and state.quantity[i, k] != 0.0:
+        if legs.wallet[i] != w:
+            continue
+        if state.quantity[i, k] != 0.0:
             close(legs, state, trace, (t, k, i), prices[i], LIQUIDATED)
+        if state.coin[i, k] != 0.0:  # worth what it fetches now, not at the last mark
+            state.ledger[i, FX, k] += state.coin[i, k] * (prices[i] - state.mark[i])
+            state.cash[w, k] += state.coin[i, k] * prices[i]
+            state.coin[i, k] = 0.0
     equity = standing(legs, state, w, k, state.mark)[0]
     if equity < 0.0:
         state.cash[w, k] -= equity
@@ -200,37 +211,35 @@ def capacity(
 ) -> float:
     """Largest size of a spread, long (sign 1) or short (-1), that its wallets can carry now.
 
-    Base units, rounded down to the coarsest lot of its legs. Owned spot is paid from the free
-    cash of its wallet; derivatives and borrowed spot share leverage times equity. What the spread
-    itself holds counts as free, what other spreads have queued does not. `worth` (W, 3): equity,
-    margined notional, cash spoken for.
+    Base units. Owned spot is paid from the free cash of its wallet; derivatives and borrowed spot
+    share leverage times margin equity, which owned spot lowers by what is not collateral. What
+    the spread itself holds counts as free, what other spreads have queued does not. `worth`
+    (W, 4): equity, margined notional, cash spoken for, margin equity.
     """
     size = math.inf
-    coarsest = 0.0
     for i in range(legs.first[s], legs.first[s + 1]):
         w = legs.wallet[i]
         price = state.mark[i]
         if not price > 0.0:
             return 0.0
-        if not legs.inverse[i]:
-            coarsest = max(coarsest, legs.lot[i])
         cost = 1.0 + legs.fee[i] + legs.half_spread[i]
         if margined(legs, i, sign):
-            room = wallets.leverage[w] * worth[w, 0] - worth[w, 1]
+            room = wallets.leverage[w] * worth[w, 3] - worth[w, 1]
             need = 0.0
             for j in range(legs.first[s], legs.first[s + 1]):
                 if legs.wallet[j] == w:
+                    unit = abs(legs.ratio[j]) * state.mark[j] * cost
                     if legs.spot[j] == 0 or state.quantity[j, k] < 0.0:
                         room += abs(state.quantity[j, k]) * (1.0 if legs.inverse[j] else state.mark[j])
                     if margined(legs, j, sign):
-                        need += abs(legs.ratio[j]) * state.mark[j] * cost
+                        need += unit
+                    else:
+                        need += wallets.leverage[w] * (1.0 - legs.weight[j]) * unit
         else:
-            room = state.cash[w, k] + state.quantity[i, k] * price - worth[w, 2]
+            room = state.cash[w, k] + max(state.quantity[i, k], 0.0) * price - worth[w, 2]
             need = abs(legs.ratio[i]) * price * cost
         size = min(size, room / need)
-    if not (size > 0.0 and math.isfinite(size)):
-        return 0.0
-    return math.floor(size / coarsest) * coarsest if coarsest > 0.0 else size
+    return size if size > 0.0 and math.isfinite(size) else 0.0
 
 
 @compiled
@@ -240,8 +249,10 @@ def reserve(legs: Legs, state: State, s: int, k: int, worth: Float2D) -> None:
         w = legs.wallet[i]
         held = state.quantity[i, k]
         target = state.target[i, k]
-        if legs.spot[i] and target > held:
-            worth[w, 2] += (target - held) * state.mark[i] * (1.0 + legs.fee[i] + legs.half_spread[i])
-        if not legs.spot[i] or target < 0.0:
-            price = 1.0 if legs.inverse[i] else state.mark[i]
+        price = 1.0 if legs.inverse[i] else state.mark[i]
+        if legs.spot[i]:
+            if target > held:
+                worth[w, 2] += (target - held) * price * (1.0 + legs.fee[i] + legs.half_spread[i])
+            worth[w, 1] += max(max(-target, 0.0) - max(-held, 0.0), 0.0) * price
+        else:
             worth[w, 1] += max(abs(target) - abs(held), 0.0) * price

@@ -14,6 +14,7 @@ from narrows.core.ledger import CATEGORIES
 from narrows.sim.layout import Legs, Market, Wallets
 
 DEPTH_DISTANCE = 0.001  # `depth` counts what rests within 10 bp of the mid
+DEAREST_FILL = 0.5  # of the price
 NOT_FINITE = 99
 MEMORY = 8
 
@@ -35,7 +36,6 @@ class LegBook:
     depth: float
     maintenance: float
     liquidation_fee: float
-    borrow: float
     weight: float
     lot: float
     min_notional: float
@@ -69,6 +69,7 @@ class WalletBook:
     cash_borrow_apr: float
     cash: float
     equity: float = 0.0
+    margin_equity: float = 0.0
     gross: float = 0.0
     reserved: float = 0.0
 
@@ -81,6 +82,7 @@ class Standing:
     margin_equity: float
     maintenance: float
     gross: float
+    borrowed: float = 0.0
 
     @property
     def fails(self) -> bool:
@@ -192,7 +194,7 @@ class Reference:
         """Trade around the reference `price`, with slippage and fee."""
         leg = self.legs[i]
         notional = abs(quantity) if leg.inverse else abs(quantity) * price
-        slip = half + 0.5 * DEPTH_DISTANCE * notional / depth
+        slip = min(half + 0.5 * DEPTH_DISTANCE * notional / depth, DEAREST_FILL)
         fill = price * (1.0 + slip) if quantity > 0.0 else price * (1.0 - slip)
         fee = leg.fee * (notional if leg.inverse else abs(quantity) * fill)
         self.change(i, quantity, price, "basis")
@@ -224,6 +226,7 @@ class Reference:
                 if leg.quantity < 0.0:
                     found.maintenance -= leg.maintenance * value
                     found.gross -= value
+                    found.borrowed -= value
                 continue
             if leg.inverse:
                 value = (leg.coin + leg.quantity * (1.0 / leg.mark - 1.0 / price)) * price
@@ -240,8 +243,14 @@ class Reference:
     def liquidate(self, t: int, w: int, prices: Sequence[float]) -> None:
         """Everything in the wallet is closed; the insurance fund bears what it owes beyond."""
         for i, leg in enumerate(self.legs):
-            if leg.wallet == w and leg.quantity != 0.0:
+            if leg.wallet != w:
+                continue
+            if leg.quantity != 0.0:
                 self.close(t, i, prices[i], "liquidation")
+            if leg.coin != 0.0:
+                self.book(i, "fx", leg.coin * (prices[i] - leg.mark))
+                self.wallets[w].cash += leg.coin * prices[i]
+                leg.coin = 0.0
         left = self.standing(w, [leg.mark for leg in self.legs]).equity
         if left < 0.0:
             self.wallets[w].cash -= left
@@ -268,13 +277,13 @@ class Reference:
                 self.trade(t, i, quantity, opens[leg.column], half, depth if depth > 0.0 else leg.depth)
 
     @staticmethod
-    def order(leg: LegBook, target: float) -> float:
+    def order(leg: LegBook, target: float, lot: float) -> float:
         """Whole lots, nothing below the smallest notional; closing is always exact."""
         if target == 0.0:
             return -leg.quantity
         quantity = target - leg.quantity
-        if leg.lot > 0.0:
-            quantity = math.copysign(math.floor(abs(quantity) / leg.lot + 1e-9) * leg.lot, quantity)
+        if lot > 0.0:
+            quantity = math.copysign(math.floor(abs(quantity) / lot + 1e-9) * lot, quantity)
         price = 1.0 if leg.inverse else leg.mark
         return quantity if abs(quantity) * price >= leg.min_notional else 0.0
 
@@ -329,16 +338,20 @@ class Reference:
                 self.pay(i, -notional * rate, "funding")
             if leg.borrowed:
                 apr = self.rows["borrow"][t][leg.column]
-                apr = apr if math.isfinite(apr) else leg.borrow
                 self.pay(i, leg.quantity * leg.mark * apr * self.bar_years, "borrow")
             delivery = self.rows["settlement"][t][leg.column]
             if delivery > 0.0 and leg.quantity != 0.0:
                 self.close(t, i, delivery, "settlement")
         for w, wallet in enumerate(self.wallets):
-            apr, category = wallet.cash_apr, "collateral_yield"
             if wallet.cash < 0.0:
-                apr, category = wallet.cash_borrow_apr, "borrow"
-            earned = wallet.cash * apr * self.bar_years
+                category, earned = "borrow", wallet.cash * wallet.cash_borrow_apr * self.bar_years
+            else:
+                lent = 0.0
+                for leg in self.legs:
+                    if leg.wallet == w and leg.borrowed:
+                        lent -= leg.quantity * leg.mark
+                own = wallet.cash if wallet.cash_apr == 0.0 else max(wallet.cash - lent, 0.0)
+                category, earned = "collateral_yield", own * wallet.cash_apr * self.bar_years
             self.book(len(self.legs) + w, category, earned)
             wallet.cash += earned
 
@@ -353,7 +366,8 @@ class Reference:
                 self.liquidate(t, w, marks)
                 now = self.standing(w, marks)
             total += now.equity
-            wallet.equity, wallet.gross, wallet.reserved = now.equity, now.gross, 0.0
+            wallet.equity, wallet.margin_equity = now.equity, now.margin_equity
+            wallet.gross, wallet.reserved = now.gross, now.borrowed
             ratios.append(now.maintenance / now.margin_equity if now.maintenance > 0.0 else 0.0)
         self.margin_ratio.append(ratios)
         self.wallet_equity.append([wallet.equity for wallet in self.wallets])
@@ -397,23 +411,21 @@ class Reference:
                 return 0.0
             cost = 1.0 + leg.fee + leg.half_spread
             if leg.spot and leg.ratio * sign >= 0.0:
-                room = wallet.cash + leg.quantity * leg.mark - wallet.reserved
-                need = abs(leg.ratio) * leg.mark * cost
-            else:
-                room = wallet.leverage * wallet.equity - wallet.gross
-                need = 0.0
-                for other in legs:
-                    if other.wallet != leg.wallet:
-                        continue
-                    if not other.spot or other.borrowed:
-                        room += abs(other.quantity) * (1.0 if other.inverse else other.mark)
-                    if not other.spot or other.ratio * sign < 0.0:
-                        need += abs(other.ratio) * other.mark * cost
+                room = wallet.cash + max(leg.quantity, 0.0) * leg.mark - wallet.reserved
+                size = min(size, room / (abs(leg.ratio) * leg.mark * cost))
+                continue
+            room = wallet.leverage * wallet.margin_equity - wallet.gross
+            need = 0.0
+            for other in (one for one in legs if one.wallet == leg.wallet):
+                unit = abs(other.ratio) * other.mark * cost
+                if not other.spot or other.borrowed:
+                    room += abs(other.quantity) * (1.0 if other.inverse else other.mark)
+                if not other.spot or other.ratio * sign < 0.0:
+                    need += unit
+                else:  # what is spent on spot is margin no more, but for its collateral weight
+                    need += wallet.leverage * (1.0 - other.weight) * unit
             size = min(size, room / need)
-        if not (size > 0.0 and math.isfinite(size)):
-            return 0.0
-        lot = max(0.0 if leg.inverse else leg.lot for leg in legs)
-        return math.floor(size / lot) * lot if lot > 0.0 else size
+        return size if size > 0.0 and math.isfinite(size) else 0.0
 
     def ask(self, t: int, s: int, decide: Decide) -> None:
         """Ask the strategy about a spread and queue its answer."""
@@ -442,23 +454,30 @@ class Reference:
         if all(wanted == held for wanted, held in zip(target, position, strict=False)):
             return
         long, short = self.capacity(spread, 1.0), self.capacity(spread, -1.0)
+        coarsest = max(0.0 if leg.inverse else leg.lot for leg in legs)
+        changes = {}
         for leg, held, wanted in zip(legs, position, target, strict=False):
-            if wanted == held:
-                leg.target = leg.quantity
-                continue
-            room = long if wanted * leg.ratio > 0.0 else short
-            limit = max(abs(held), abs(leg.ratio) * room)
-            within = min(max(wanted, -limit), limit)
-            leg.target = leg.quantity + self.order(leg, within * leg.mark if leg.inverse else within)
-            if leg.target != leg.quantity:
-                spread.queued = True
-        for leg in legs if spread.queued else ():
+            leg.target = leg.quantity
+            if wanted != held:
+                room = long if wanted * leg.ratio > 0.0 else short
+                limit = max(abs(held), abs(leg.ratio) * room)
+                within = min(max(wanted, -limit), limit)
+                native = within * leg.mark if leg.inverse else within
+                changes[leg.column] = self.order(leg, native, leg.lot if leg.inverse else coarsest)
+        if not all(change != 0.0 for change in changes.values()):
+            return
+        spread.queued = True
+        for leg in legs:
             wallet = self.wallets[leg.wallet]
-            if leg.spot and leg.target > leg.quantity:
-                cost = 1.0 + leg.fee + leg.half_spread
-                wallet.reserved += (leg.target - leg.quantity) * leg.mark * cost
-            if not leg.spot or leg.target < 0.0:
-                price = 1.0 if leg.inverse else leg.mark
+            price = 1.0 if leg.inverse else leg.mark
+            leg.target = leg.quantity + changes.get(leg.column, 0.0)
+            if leg.spot:
+                if leg.target > leg.quantity:
+                    cost = 1.0 + leg.fee + leg.half_spread
+                    wallet.reserved += (leg.target - leg.quantity) * price * cost
+                short_before, short_after = max(-leg.quantity, 0.0), max(-leg.target, 0.0)
+                wallet.gross += max(short_after - short_before, 0.0) * price
+            else:
                 wallet.gross += max(abs(leg.target) - abs(leg.quantity), 0.0) * price
 
     def run(self, decide: Decide, start: int, stop: int) -> None:

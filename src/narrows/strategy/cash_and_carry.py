@@ -11,7 +11,7 @@ from narrows.core.arrays import Float1D, Float2D
 from narrows.core.panel import Panel
 from narrows.core.spread import Spread
 from narrows.strategy.decider import Pointer, decider
-from narrows.strategy.protocol import SIDES, Direction
+from narrows.strategy.protocol import SIDES, Direction, check
 
 
 @decider
@@ -71,8 +71,6 @@ class CashAndCarry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         Which side of the spread is traded: long holds spot; short borrows and sells it.
     size : float
         Notional of one leg over the equity of the desk, as far as the wallets can carry it.
-    borrow_apr : float
-        Borrow rate assumed where the panel has none.
     """
 
     entry_apr: float = 0.08
@@ -81,10 +79,13 @@ class CashAndCarry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     farthest_h: float = 200 * 24.0
     direction: Direction = "long"
     size: float = 1.0
-    borrow_apr: float = 0.10
 
     kinds: ClassVar[tuple[str, ...]] = ("cash_and_carry",)
     decide: ClassVar = decide
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        check(self.entry_apr, self.exit_apr, self.size)
 
     def lookback(self, bar_h: float) -> int:
         """One bar: the basis is a fact of the moment."""
@@ -108,5 +109,4 @@ class CashAndCarry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         spot, future = (panel.column(leg.instrument.id) for leg in spread.legs)
         left_h = hours_to_expiry(panel.time_ns, spread.expiry_ns)
         carry = basis_apr(basis_rate(panel.close[:, spot], panel.close[:, future]), left_h)
-        borrow = panel.borrow[:, spot]
-        return np.column_stack([carry, left_h, np.where(np.isnan(borrow), self.borrow_apr, borrow)])
+        return np.column_stack([carry, left_h, panel.borrow[:, spot]])

@@ -11,7 +11,7 @@ from narrows.core.arrays import Float1D, Float2D
 from narrows.core.panel import Panel
 from narrows.core.spread import Spread
 from narrows.strategy.decider import Pointer, decider
-from narrows.strategy.protocol import SIDES, Direction
+from narrows.strategy.protocol import SIDES, Direction, check
 
 FUNDING_APR, BORROW_APR, HELD_H, WIDTH = 0, 1, 2, 3
 
@@ -33,10 +33,11 @@ def decide(features: Pointer, position: Pointer, memory: Pointer, params: Pointe
         params[5],
     )
     held = position[0] != 0.0 or position[1] != 0.0
-    if held and (position[0] == 0.0 or position[1] == 0.0):
+    memory[0] = memory[0] + bar_h if held else 0.0
+    alone = held and (position[0] == 0.0 or position[1] == 0.0)
+    if alone or memory[0] >= longest:
         target[0] = 0.0
         target[1] = 0.0
-        memory[0] = 0.0
         return 0
     funding = features[0]
     if not math.isfinite(funding):
@@ -45,12 +46,10 @@ def decide(features: Pointer, position: Pointer, memory: Pointer, params: Pointe
     forward = funding
     backward = -funding - features[1]
     if held:
-        memory[0] += bar_h
         earns = forward if position[0] > 0.0 else backward
-        if earns < leave or memory[0] >= longest:
+        if earns < leave:
             target[0] = 0.0
             target[1] = 0.0
-            memory[0] = 0.0
     elif sides > -1.0 and forward >= entry:
         target[0] = size * position[2]
         target[1] = -target[0]
@@ -78,8 +77,6 @@ class FundingCarry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         Which side of the spread is traded: long holds spot; short borrows and sells it.
     size : float
         Notional of one leg over the equity of the desk, as far as the wallets can carry it.
-    borrow_apr : float
-        Borrow rate assumed where the panel has none.
     """
 
     entry_apr: float = 0.10
@@ -88,10 +85,15 @@ class FundingCarry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     max_hold_h: float = math.inf
     direction: Direction = "both"
     size: float = 1.0
-    borrow_apr: float = 0.10
 
     kinds: ClassVar[tuple[str, ...]] = ("funding_carry",)
     decide: ClassVar = decide
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        check(self.entry_apr, self.exit_apr, self.size)
+        if not self.lookback_h > 0.0 or not self.max_hold_h > 0.0:
+            raise ValueError("lookback_h and max_hold_h must be positive")
 
     def lookback(self, bar_h: float) -> int:
         """Bars in the funding window."""
@@ -109,5 +111,4 @@ class FundingCarry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         funding = trailing_funding_apr(
             panel.funding[:, perp], panel.funding_h[:, perp], panel.bar_h, self.lookback_h
         )
-        borrow = panel.borrow[:, spot]
-        return np.column_stack([funding, np.where(np.isnan(borrow), self.borrow_apr, borrow)])
+        return np.column_stack([funding, panel.borrow[:, spot]])

@@ -11,6 +11,20 @@ Direction = Literal["long", "short", "both"]
 SIDES: dict[Direction, float] = {"long": 1.0, "both": 0.0, "short": -1.0}  # as `decide` sees it
 
 
+def check(entry_apr: float, exit_apr: float, size: float) -> None:
+    """Refuse thresholds that would trade every bar, and sizes that reverse the trade.
+
+    Raises
+    ------
+    ValueError
+        Which becomes a line with the key when the desk file is read.
+    """
+    if not exit_apr <= entry_apr:
+        raise ValueError(f"exit_apr {exit_apr:g} is above entry_apr {entry_apr:g}: it would trade every bar")
+    if not size > 0.0:
+        raise ValueError(f"size {size:g} is not positive")
+
+
 class Strategy(Protocol):
     """What every strategy has; a frozen msgspec struct whose fields are its parameters.
 

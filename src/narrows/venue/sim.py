@@ -9,8 +9,9 @@ from narrows.core.panel import FIELDS, Panel
 from narrows.core.result import Result
 from narrows.core.spread import Spread
 from narrows.sim.backtest import joined, result_of, run_segment
-from narrows.sim.layout import Trace, initial_state, layout, market
+from narrows.sim.layout import Trace, initial_state, layout, market, prepared
 from narrows.strategy.decider import Pointer, decider
+from narrows.strategy.protocol import Strategy
 from narrows.venue.protocol import Clock
 
 NO_PARAMS = np.zeros((1, 1))
@@ -40,7 +41,8 @@ class SimVenue:
     """
 
     def __init__(self, desk: Desk, panel: Panel, spreads: list[Spread], clock: Clock) -> None:
-        self.desk, self.panel, self.spreads, self.clock = desk, panel, spreads, clock
+        self.desk, self.spreads, self.clock = desk, spreads, clock
+        self.panel = prepared(desk, panel)
         self.plan = layout(desk, panel, spreads)
         self.instruments = [leg.instrument for spread in spreads for leg in spread.legs]
         self._state = initial_state(self.plan, lanes=1)
@@ -74,10 +76,10 @@ class SimVenue:
             self._next += 1
         return events
 
-    def result(self) -> Result:
-        """What has happened so far, in the schema of a backtest."""
+    def result(self, strategy: Strategy) -> Result:
+        """What has happened so far, in the schema of a backtest; `strategy` gave the orders."""
         seen = self.panel.rows(0, self._next)
-        return result_of(self.desk, seen, self.spreads, self.plan, self._state, joined(self._parts))
+        return result_of(self.desk, seen, strategy, self.spreads, self.plan, self._state, joined(self._parts))
 
     def _one_bar(self, row: int) -> list[Event]:
         before = max(row - 1, 0)  # the first bar has no queue, so nothing looks before it
