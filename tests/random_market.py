@@ -35,6 +35,7 @@ taker_bps = 5.0
 cash_apr = 0.02
 collateral = ["BTC"]
 [venues.beta]
+capital_share = 0.4
 account = "{other_account}"
 max_leverage = {leverage}
 taker_bps = 3.0
@@ -89,7 +90,7 @@ def random_desk(rng: np.random.Generator) -> Desk:
         derivatives_share=rng.uniform(0.1, 0.9),
         leverage=rng.choice([1.0, 3.0, 30.0]),
         risk_leverage=rng.choice([2.0, 30.0]),
-        maintenance=rng.choice([0.005, 0.05]),
+        maintenance=rng.choice([0.005, 0.03]),
     )
     return parse(text, "random desk")
 

@@ -4,6 +4,7 @@ Exit status: 0 = done, 1 = the run failed, 2 = bad input. Verbs are named by imp
 `narrows --help` loads none of them.
 """
 
+import io
 import sys
 
 from cyclopts import App, CycloptsError
@@ -33,7 +34,14 @@ for _verb, _line in _VERBS.items():
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and leave with its exit status."""
+    """Run the command line and leave with its exit status.
+
+    A strategy of one's own is looked for in the folder one stands in, too.
+    """
+    sys.path.insert(0, "")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without × shows ?
     try:
         app(arguments, exit_on_error=False, print_error=False)
     except (StateError, VenueError) as error:
@@ -44,6 +52,8 @@ def main(arguments: list[str] | None = None) -> None:
         status = _say(f"{error}".strip(), 2)
     except BrokenPipeError:
         status = 1
+    except OSError as error:
+        status = _say(f"{error.strerror or error}: {error.filename or 'standard output'}", 1)
     except KeyboardInterrupt:
         status = _say("stopped", 130)
     else:

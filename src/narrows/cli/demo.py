@@ -29,7 +29,7 @@ def demo(*, report: Path | None = None, json: Annotated[bool, Parameter(negative
         Print one JSON object instead of tables.
     """
     desk = parse(files("narrows.cli").joinpath("demo.toml").read_text("utf-8"), "demo.toml")
-    everything = msgspec.structs.replace(desk, universe=Universe())
+    everything = msgspec.structs.replace(desk, universe=Universe(), venues={})
     found = scan(everything, load_panel(everything))
     result = simulated(desk, load_panel(desk))
     path = report or default_report(result)

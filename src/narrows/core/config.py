@@ -144,27 +144,38 @@ def _require(condition: bool, what: str, where: str, remedy: str) -> None:
         raise ConfigError(what, where, remedy)
 
 
-def _check_venue(name: str, venue: Venue, where: str) -> None:
-    at = f"{where}: venues.{name}"
+def _check_venue(venue: Venue, risk: Risk, bar_ns: int, at: str) -> None:
     _require(venue.margin == "cross", f"margin {venue.margin!r} is not built yet", at, 'use margin = "cross"')
     _require(venue.top_up == "none", f"top_up {venue.top_up!r} is not built yet", at, 'use top_up = "none"')
-    _require(venue.max_leverage > 0, f"max_leverage {venue.max_leverage} is not positive", at, "")
-    shares = (venue.capital_share or 0.0, venue.derivatives_share)
-    _require(all(0 <= s <= 1 for s in shares), f"shares {shares} leave [0, 1]", at, "give fractions")
+    for key in ("capital_share", "derivatives_share"):
+        share = getattr(venue, key)
+        _require(share is None or 0 <= share <= 1, f"{share} leaves [0, 1]", f"{at}.{key}", "give a fraction")
+    for key in ("max_leverage", "depth_usd", "maintenance"):
+        value = getattr(venue, key)
+        _require(0 < value < math.inf, f"{value} is not positive and finite", f"{at}.{key}", "")
+    for key in (
+        "half_spread_bps", "liquidation_fee_bps", "borrow_apr", "cash_borrow_apr", "cash_apr", "latency_ms"
+    ):  # fmt: skip
+        value = getattr(venue, key)
+        _require(0 <= value < math.inf, f"{value} is negative or not finite", f"{at}.{key}", "")
+    leverage = min(venue.max_leverage, risk.max_leverage)
     _require(
-        0 < venue.maintenance < 1, f"maintenance {venue.maintenance} leaves (0, 1)", at, "give a fraction"
+        leverage * venue.maintenance < 1,
+        f"leverage {leverage:g} with a maintenance of {venue.maintenance:g} is liquidated at once",
+        f"{at}.max_leverage",
+        "lower it",
     )
-    _require(venue.depth_usd > 0, f"depth_usd {venue.depth_usd} is not positive", at, "give quote value")
-    costs = (venue.half_spread_bps, venue.liquidation_fee_bps, venue.borrow_apr, venue.cash_borrow_apr)
-    _require(
-        all(0 <= c < math.inf for c in costs), "a cost is negative or not finite", at, "costs are positive"
-    )
+    late = venue.latency_ms * 1e6 >= bar_ns
+    _require(not late, f"{venue.latency_ms} ms is not shorter than a bar", f"{at}.latency_ms", "")
 
 
 def _check(table: _DeskTable, risk: Risk, hurdle: Hurdle, where: str) -> None:
     capital = f"capital {table.capital} is not positive and finite"
     _require(0 < table.capital < math.inf, capital, f"{where}: desk.capital", "")
     _require(risk.max_leverage > 0, "max_leverage is not positive", f"{where}: risk.max_leverage", "")
+    _require(risk.horizon_h > 0, "horizon_h is not positive", f"{where}: risk.horizon_h", "")
+    rate = f"an apr of {hurdle.apr:g} is {hurdle.apr * 100:g} % a year"
+    _require(-1 < hurdle.apr < 1, rate, f"{where}: hurdle.apr", "give a fraction, 0.045 for 4.5 %")
     _require(
         hurdle.series is None,
         f"hurdle series {hurdle.series!r} is not built yet",
@@ -212,10 +223,11 @@ def parse(text: str, where: str = "desk file") -> Desk:
     risk = convert(tables.get("risk", {}), Risk, f"{where}: risk")
     hurdle = convert(tables.get("hurdle", {}), Hurdle, f"{where}: hurdle")
     _check(table, risk, hurdle, where)
+    bar_ns = duration_ns(table.bar, f"{where}: desk.bar")
     venues = {}
     for name, section in tables.get("venues", {}).items():
         venues[name] = convert(section, Venue, f"{where}: venues.{name}")
-        _check_venue(name, venues[name], where)
+        _check_venue(venues[name], risk, bar_ns, f"{where}: venues.{name}")
     parameters = dict(tables["strategy"])
     strategy = parameters.pop("name", None)
     _require(isinstance(strategy, str), "no name", f"{where}: strategy.name", 'say which, as "funding_carry"')
@@ -223,7 +235,7 @@ def parse(text: str, where: str = "desk file") -> Desk:
         name=table.name,
         currency=table.currency,
         capital=table.capital,
-        bar_ns=duration_ns(table.bar, f"{where}: desk.bar"),
+        bar_ns=bar_ns,
         start_ns=to_ns(table.start) if table.start is not None else 0,
         end_ns=to_ns(table.end) if table.end is not None else 0,
         seed=table.seed,

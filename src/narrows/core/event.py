@@ -50,6 +50,14 @@ class Account(_Record, frozen=True, kw_only=True):
     marks: tuple[float, ...]
 
 
+class Refused(_Record, frozen=True, kw_only=True):
+    """The venue said no to a Submit; nothing happened."""
+
+    client_id: str
+    leg: int
+    reason: str
+
+
 class Submit(_Record, frozen=True, kw_only=True):
     """Trade at the next price. `client_id` is fixed before anything is sent."""
 
@@ -59,5 +67,5 @@ class Submit(_Record, frozen=True, kw_only=True):
     quantity: str
 
 
-Event = Bar | Fill | Account
+Event = Bar | Fill | Account | Refused
 Command = Submit

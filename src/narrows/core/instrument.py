@@ -19,6 +19,9 @@ from narrows.core.time import to_ns
 Kind = Literal["spot", "perp", "future", "option"]
 Contract = Literal["linear", "inverse"]
 
+DOLLARS = frozenset(
+    {"USD", "USDT", "USDC", "FDUSD", "BUSD", "TUSD", "DAI"}
+)  # one money, until stablecoins are modelled
 DELIVERY_HOUR = 8  # UTC; all venues we know deliver at 08:00
 _COIN = r"[A-Z0-9]{1,15}"
 _ID = re.compile(
@@ -84,6 +87,11 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return self.contract == "inverse"
 
 
+def same_money(first: str, second: str) -> bool:
+    """Whether two currencies count as one: equal, or both a dollar."""
+    return first == second or (first in DOLLARS and second in DOLLARS)
+
+
 def _expiry_ns(term: str, id_: str) -> int:
     try:
         day = datetime.strptime(term, "%Y%m%d").replace(hour=DELIVERY_HOUR, tzinfo=UTC)
@@ -121,7 +129,7 @@ def instrument(id_: str, **known: object) -> Instrument:
         kind = "perp"
     else:
         kind = "future" if term else "spot"
-    inverse = kind != "spot" and quote == "USD"
+    inverse = known.get("contract", "inverse" if kind != "spot" and quote == "USD" else "linear") == "inverse"
     fields: dict[str, object] = {
         "id": id_,
         "venue": match["venue"],

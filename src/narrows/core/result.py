@@ -77,7 +77,7 @@ class Result:
     position: Float2D  # (T, L)
     mark: Float2D  # (T, L)
     wallet_equity: Float2D  # (T, W)
-    margin_ratio: Float2D  # (T, W) maintenance margin over margin equity; 0 without positions
+    margin_ratio: Float2D  # (T, W) maintenance over margin equity before any liquidation; 0 … 10
     ledger_path: Float2D  # (T, C) cumulative
     residual_delta: Float1D  # (T,) unhedged delta over equity
     fills: Fills
@@ -88,6 +88,12 @@ class Result:
     liquidations_high_low: int
     provenance: Provenance
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return (
+            f"<Result {self.desk.name}: {len(self.equity)} bars, {len(self.fills)} fills, "
+            f"{self.equity_start:,.0f} → {self.equity_end:,.0f} {self.desk.currency}>"
+        )
 
     @property
     def equity_start(self) -> float:

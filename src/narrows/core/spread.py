@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from narrows.core.errors import ConfigError
-from narrows.core.instrument import Instrument
+from narrows.core.instrument import Instrument, same_money
 
 Anchor = Literal["expiry", "funding", "parity", "arbitrage"]
 SpreadKind = Literal["cash_and_carry", "funding_carry", "cross_venue", "calendar"]
@@ -102,7 +102,7 @@ def spreads(instruments: Iterable[Instrument], kinds: Sequence[str] = ()) -> lis
             )
     found = []
     for first, second in combinations(instruments, 2):
-        if first.base != second.base:
+        if first.base != second.base or not same_money(first.quote, second.quote):
             continue
         spread = _relation(first, second)
         if spread is not None and (not kinds or spread.kind in kinds):

@@ -8,7 +8,7 @@ import numpy as np
 
 from narrows.core.arrays import Float2D
 from narrows.core.config import Desk
-from narrows.core.event import Account, Bar, Command, Event, Fill
+from narrows.core.event import Account, Bar, Command, Event, Fill, Refused
 from narrows.core.instrument import Instrument
 from narrows.core.panel import FIELDS, Panel
 from narrows.core.spread import Spread
@@ -28,6 +28,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     memory: tuple[tuple[float, ...], ...] = ()
     history: tuple[Bar, ...] = ()
     fills: int = 0
+    refused: int = 0
 
 
 class Decision(NamedTuple):
@@ -109,6 +110,8 @@ def step(engine: Engine, state: State, event: Event) -> tuple[State, tuple[Comma
             return msgspec.structs.replace(state, account=event), ()
         case Fill():
             return msgspec.structs.replace(state, fills=state.fills + 1), ()
+        case Refused():
+            return msgspec.structs.replace(state, refused=state.refused + 1), ()
         case Bar():
             keep = engine.strategy.lookback(engine.bar_ns / 3.6e12)
             state = msgspec.structs.replace(state, history=(*state.history, event)[-keep:])

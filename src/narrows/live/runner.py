@@ -1,6 +1,7 @@
-"""The runner: polls a venue, journals, steps, journals again, and only then sends."""
+"""The runner: polls a venue, journals each event, steps, journals the commands, and only then sends."""
 
-from narrows.core.event import Command, Event
+from narrows.core.errors import Rejected
+from narrows.core.event import Command, Event, Refused, Submit
 from narrows.live.engine import Engine, State, step
 from narrows.venue.protocol import ManualClock, Venue
 
@@ -16,6 +17,10 @@ class MemoryJournal:
         self.records.extend(records)
 
 
+def _refused(command: Submit, error: Rejected) -> Refused:
+    return Refused(time_ns=command.time_ns, client_id=command.client_id, leg=command.leg, reason=str(error))
+
+
 class Runner:
     """One desk, one venue."""
 
@@ -27,11 +32,18 @@ class Runner:
         """Handle what the venue has to say; returns the number of events."""
         events = self.venue.poll()
         for event in events:
-            self.state, commands = step(self.engine, self.state, event)
-            self.journal.append(event, *commands)
-            for command in commands:
-                self.venue.submit(command)
+            for command in self._handle(event):
+                try:
+                    self.venue.submit(command)
+                except Rejected as error:
+                    self._handle(_refused(command, error))
         return len(events)
+
+    def _handle(self, event: Event) -> tuple[Command, ...]:
+        self.journal.append(event)
+        self.state, commands = step(self.engine, self.state, event)
+        self.journal.append(*commands)
+        return commands
 
     def run(self, clock: ManualClock, times_ns: list[int]) -> None:
         """Move a manual clock through the closes of a recorded market."""

@@ -10,7 +10,7 @@ import numpy as np
 from narrows import __version__
 from narrows.core.arrays import Float2D, Float3D, Int1D
 from narrows.core.config import Desk
-from narrows.core.errors import ConfigError, DataError, StateError
+from narrows.core.errors import ConfigError, DataError, NarrowsError, StateError
 from narrows.core.ledger import CATEGORIES, Ledger
 from narrows.core.panel import Panel
 from narrows.core.result import Fills, Provenance, Result
@@ -88,6 +88,16 @@ def joined(parts: Sequence[Trace]) -> Trace:
     return Trace(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in Trace._fields})
 
 
+def _features(strategy: Strategy, panel: Panel, spread: Spread) -> Float2D:
+    try:
+        return np.ascontiguousarray(strategy.features(panel, spread), dtype=np.float64)
+    except NarrowsError:
+        raise
+    except Exception as error:  # whatever a user's features may raise
+        where = f"strategy {type(strategy).__name__}: features of {spread.id}"
+        raise StateError(f"{type(error).__name__}: {error}", where, "mend features") from error
+
+
 def features_of(strategy: Strategy, panel: Panel, found: Sequence[Spread]) -> Float3D:
     """Features of all spreads, shape (bars, spreads, F).
 
@@ -96,7 +106,7 @@ def features_of(strategy: Strategy, panel: Panel, found: Sequence[Spread]) -> Fl
     ConfigError
         If the strategy returns another shape than (bars, F).
     """
-    columns = [np.ascontiguousarray(strategy.features(panel, spread), dtype=np.float64) for spread in found]
+    columns = [_features(strategy, panel, spread) for spread in found]
     for spread, column in zip(found, columns, strict=True):
         if column.ndim != 2 or len(column) != len(panel) or column.shape != columns[0].shape:
             raise ConfigError(
@@ -115,9 +125,8 @@ def spreads_of(desk: Desk, panel: Panel, strategy: Strategy) -> list[Spread]:
     ConfigError
         If there is none.
     """
-    wanted = desk.universe.spreads or strategy.kinds
-    kinds = [kind for kind in wanted if kind in strategy.kinds]
-    found = spreads(panel.instruments, kinds) if kinds else []
+    allowed = spreads(panel.instruments, desk.universe.spreads)
+    found = [spread for spread in allowed if spread.kind in strategy.kinds]
     if not found:
         have = ", ".join(one.id for one in panel.instruments)
         raise ConfigError(

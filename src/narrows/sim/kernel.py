@@ -36,6 +36,7 @@ from narrows.sim.physics import (
 )
 from narrows.strategy.decider import POINTER
 
+WORST_RATIO = 10.0  # a margin ratio is written down as no more than this
 BAD_TARGET = 99  # status of a decide that left a target which is not finite
 
 
@@ -227,6 +228,9 @@ def _judge(legs: Legs, state: State, trace: Trace, t: int, row: int, k: int, wor
     total = 0.0
     for w in range(state.cash.shape[0]):
         equity, margin_equity, maintenance, gross, borrowed = standing(legs, state, w, k, state.mark)
+        ratio = 0.0
+        if maintenance > 0.0:
+            ratio = maintenance / margin_equity if margin_equity > 0.0 else WORST_RATIO
         if maintenance > 0.0 and margin_equity <= maintenance:
             liquidate(legs, state, trace, t, w, k, state.mark)
             equity, margin_equity, maintenance, gross, borrowed = standing(legs, state, w, k, state.mark)
@@ -237,7 +241,7 @@ def _judge(legs: Legs, state: State, trace: Trace, t: int, row: int, k: int, wor
         worth[w, 3] = margin_equity
         if k == 0 and row < trace.mark.shape[0]:
             trace.wallet_equity[row, w] = equity
-            trace.margin_ratio[row, w] = maintenance / margin_equity if maintenance > 0.0 else 0.0
+            trace.margin_ratio[row, w] = min(ratio, WORST_RATIO)
     return total
 
 

@@ -4,7 +4,7 @@ NamedTuples of arrays, because Numba takes them as they are. Axes: bars T, panel
 legs L, spreads S, wallets W, ledger categories C, parameter combinations ("lanes") K.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from narrows.core.arrays import Float1D, Float2D, Float3D, Int1D, Int2D, read_only
 from narrows.core.config import Desk, Venue
 from narrows.core.errors import ConfigError
-from narrows.core.instrument import Instrument
+from narrows.core.instrument import Instrument, same_money
 from narrows.core.ledger import CATEGORIES
 from narrows.core.panel import Panel
 from narrows.core.result import Leg
@@ -128,29 +128,42 @@ class Layout(NamedTuple):
     wallet_capital: Float1D
 
 
-def _venues(desk: Desk, used: Sequence[str]) -> dict[str, Venue]:
-    """Settings of every venue that holds capital, with capital shares filled in."""
-    venues = desk.venues | {name: Venue() for name in used if name not in desk.venues}
-    given = sum(venue.capital_share or 0.0 for venue in venues.values())
-    unset = sum(venue.capital_share is None for venue in venues.values())
-    venues = {
-        name: venue
-        if venue.capital_share is not None
-        else replace(venue, capital_share=(1.0 - given) / unset)
-        for name, venue in venues.items()
+def _venues(desk: Desk, panel: Panel, used: Collection[str]) -> dict[str, Venue]:
+    """Settings of every venue that holds capital, with capital shares filled in.
+
+    A venue that no leg uses holds capital only if its share is given: cash that stands idle.
+    """
+    where = f"desk {desk.name}"
+    there = {one.venue for one in panel.instruments}
+    for name, venue in desk.venues.items():
+        if name not in there and venue.capital_share != 0.0:
+            known = ", ".join(sorted(there))
+            raise ConfigError(
+                "no instrument trades there", f"{where}: venues.{name}", f"the universe has {known}"
+            )
+    settings = {name: desk.venues.get(name, Venue()) for name in dict.fromkeys([*desk.venues, *used])}
+    held = {name: v for name, v in settings.items() if name in used or v.capital_share}
+    given = sum(venue.capital_share or 0.0 for venue in held.values())
+    unset = sum(venue.capital_share is None for venue in held.values())
+    shares = {
+        name: (1.0 - given) / unset if venue.capital_share is None else venue.capital_share
+        for name, venue in held.items()
     }
-    where = f"desk {desk.name}: venues.*.capital_share"
     if given > 1.0 + 1e-9 or (not unset and given < 1.0 - 1e-9):
-        raise ConfigError(f"the shares of {', '.join(venues)} sum to {given:g}", where, "make it 1")
-    for name, venue in venues.items():
-        share = venue.capital_share or 0.0
+        raise ConfigError(
+            f"the shares of {', '.join(shares)} sum to {given:g}",
+            f"{where}: venues.*.capital_share",
+            "make it 1",
+        )
+    for name, share in shares.items():
+        at = f"{where}: venues.{name}.capital_share"
+        if share <= 0.0:
+            raise ConfigError("its instruments are to be traded without capital", at, "give it a share")
         if share > desk.risk.max_venue_share + 1e-9:
             raise ConfigError(
-                f"{name} holds {share:g} of the capital, more than risk.max_venue_share",
-                where,
-                "lower it or raise the limit",
+                f"{share:g} is more than risk.max_venue_share", at, "lower it or raise the limit"
             )
-    return venues
+    return {name: replace(venue, capital_share=shares[name]) for name, venue in held.items()}
 
 
 def _wallets(venues: dict[str, Venue]) -> dict[str, tuple[Venue, float]]:
@@ -189,10 +202,18 @@ def layout(desk: Desk, panel: Panel, spreads: Sequence[Spread]) -> Layout:
     Raises
     ------
     ConfigError
-        If capital shares do not add up, or a venue's fee is neither given nor in the rulebook.
+        If capital shares do not add up, a section names a venue that has no instrument, an
+        instrument is not quoted in the desk's money, or a fee is neither given nor in the rulebook.
     """
     legs = [(s, leg.instrument, leg.ratio) for s, spread in enumerate(spreads) for leg in spread.legs]
-    venues = _venues(desk, [one.venue for _, one, _ in legs])
+    for _, one, _ in legs:
+        if not same_money(one.quote, desk.currency):
+            raise ConfigError(
+                f"{one.id} is quoted in {one.quote}",
+                f"desk {desk.name}: desk.currency",
+                f"a desk in {desk.currency} needs instruments quoted in it",
+            )
+    venues = _venues(desk, panel, [one.venue for _, one, _ in legs])
     wallets = _wallets(venues)
     number = {name: w for w, name in enumerate(wallets)}
     names = tuple(

@@ -15,6 +15,7 @@ from narrows.sim.layout import Legs, Market, Wallets
 
 DEPTH_DISTANCE = 0.001  # `depth` counts what rests within 10 bp of the mid
 DEAREST_FILL = 0.5  # of the price
+HIGHEST_RATIO = 10.0
 NOT_FINITE = 99
 MEMORY = 8
 
@@ -362,13 +363,16 @@ class Reference:
         ratios = []
         for w, wallet in enumerate(self.wallets):
             now = self.standing(w, marks)
+            ratio = 0.0
+            if now.maintenance > 0.0:
+                ratio = now.maintenance / now.margin_equity if now.margin_equity > 0.0 else HIGHEST_RATIO
+            ratios.append(min(ratio, HIGHEST_RATIO))
             if now.fails:
                 self.liquidate(t, w, marks)
                 now = self.standing(w, marks)
             total += now.equity
             wallet.equity, wallet.margin_equity = now.equity, now.margin_equity
             wallet.gross, wallet.reserved = now.gross, now.borrowed
-            ratios.append(now.maintenance / now.margin_equity if now.maintenance > 0.0 else 0.0)
         self.margin_ratio.append(ratios)
         self.wallet_equity.append([wallet.equity for wallet in self.wallets])
         return total

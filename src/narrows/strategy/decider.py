@@ -30,6 +30,7 @@ from types import ModuleType
 from typing import Any
 
 from numba import cfunc, types
+from numba.core.errors import NumbaError
 
 from narrows.core.errors import ConfigError
 
@@ -57,16 +58,20 @@ class Decider:
         return self.py(features, position, memory, params, target)
 
 
-def _assigned(module: ModuleType) -> set[str]:
-    """Names that a module's own file assigns at its top level."""
-    tree = ast.parse(inspect.getsource(module))
-    targets: list[ast.expr] = []
-    for node in tree.body:
-        if isinstance(node, ast.Assign):
-            targets += node.targets
-        elif isinstance(node, ast.AnnAssign):
-            targets.append(node.target)
-    return {target.id for target in targets if isinstance(target, ast.Name)}
+def _constants(module: ModuleType) -> set[str]:
+    """Names that a module's own file sets to something made of literals and such names only."""
+    found: set[str] = set()
+    for node in ast.parse(inspect.getsource(module)).body:
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+            continue
+        parts = list(ast.walk(node.value))
+        names = {part.id for part in parts if isinstance(part, ast.Name)}
+        if names <= found and not any(isinstance(part, ast.Attribute | ast.Call) for part in parts):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {
+                part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)
+            }
+    return found
 
 
 def _refuse_foreign(py: Decide, seen: frozenset[str] = frozenset()) -> None:
@@ -79,7 +84,7 @@ def _refuse_foreign(py: Decide, seen: frozenset[str] = frozenset()) -> None:
     closure = inspect.getclosurevars(py)
     if closure.nonlocals:
         raise ConfigError(f"it closes over {sorted(closure.nonlocals)}", where, "pass it in params")
-    own = _assigned(module) if module is not None else set()
+    own = _constants(module) if module is not None else set()
     for name, value in closure.globals.items():
         if isinstance(value, ModuleType):
             if value.__name__ != "math":
@@ -102,7 +107,15 @@ def decider(py: Decide) -> Decider:
     ------
     ConfigError
         If the function uses helpers or constants from another file (a stale compiled copy could
-        then be run), closes over variables, or uses ``**``.
+        then be run), closes over variables, uses ``**``, or does not compile.
     """
     _refuse_foreign(py)
-    return Decider(py, cfunc(SIGNATURE, cache=True, error_model="numpy")(py))
+    try:
+        native = cfunc(SIGNATURE, cache=True, error_model="numpy")(py)
+    except NumbaError as error:
+        first = next((line for line in str(error).splitlines() if line.strip()), "")
+        remedy = "use numbers, math and the five arguments only"
+        raise ConfigError(
+            f"it does not compile: {first}", f"{py.__name__} in {py.__module__}", remedy
+        ) from error
+    return Decider(py, native)

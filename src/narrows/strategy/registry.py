@@ -6,7 +6,7 @@ from typing import cast
 import msgspec
 
 from narrows.core.config import convert
-from narrows.core.errors import ConfigError
+from narrows.core.errors import ConfigError, NarrowsError
 from narrows.strategy.cash_and_carry import CashAndCarry
 from narrows.strategy.funding_carry import FundingCarry
 from narrows.strategy.protocol import Strategy
@@ -21,8 +21,11 @@ def _users_own(path: str) -> type[msgspec.Struct]:
     module_name, _, class_name = path.partition(":")
     try:
         found = getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError, ValueError, TypeError) as error:
-        raise ConfigError(f"cannot load {path!r}: {error}", "strategy.name", "is it on PYTHONPATH?") from None
+    except NarrowsError:
+        raise
+    except Exception as error:  # whatever a user's file may raise while it is imported
+        what = f"cannot load {path!r}: {type(error).__name__}: {error}"
+        raise ConfigError(what, "strategy.name", "is it on PYTHONPATH, and does it import?") from error
     if not (isinstance(found, type) and issubclass(found, msgspec.Struct)):
         raise ConfigError(
             f"{path!r} is not a msgspec.Struct", "strategy.name", "see narrows.strategy.protocol"
