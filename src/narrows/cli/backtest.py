@@ -64,11 +64,11 @@ def print_result(result: Result) -> None:
     out.print()
     facts = [
         ("equity", f"{money(result.equity_start)} → {money(result.equity_end)} {result.desk.currency}"),
-        ("return on collateral", f"{_percent(told, 'return_on_collateral_apr')} a year"),
+        ("return on collateral", f"{_percent(told, 'return_on_collateral_apr')} a year, simple"),
         ("hurdle", f"{_percent(told, 'hurdle_apr')} a year"),
-        ("Sharpe", _number(told, "sharpe")),
+        ("Sharpe, over zero", _number(told, "sharpe")),
         ("max drawdown", _percent(told, "max_drawdown")),
-        ("unhedged delta, worst", f"{_percent(told, 'residual_delta_max')} of equity"),
+        ("unhedged delta, worst close", f"{_percent(told, 'residual_delta_max')} of equity"),
         ("fills, round trips", f"{told['fills']}, {told['round_trips']}"),
         (
             "liquidations",

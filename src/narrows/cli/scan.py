@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from narrows.catalog import load_desk, load_panel
-from narrows.cli.render import number, percent, print_json, print_table
+from narrows.cli.render import number, out, percent, print_json, print_table
 from narrows.research.scan import Scan
 from narrows.research.scan import scan as run_scan
 
@@ -49,9 +49,13 @@ def print_scan(found: Scan, most: int = 1000) -> None:
         for one in found.spreads[:most]
     ]
     left = len(found.spreads) - len(rows)
+    title = f"Spreads as of {found.as_of}" + (f", the best {most} of {len(found.spreads)}" if left else "")
+    columns = ("spread", "kind", "verdict", "basis bp", "z", "carry", "horizon h", "edge bp", "why")
+    wide = out.width >= 130
+    shown = range(len(columns)) if wide else (0, 2, 3, 5, 7)  # what a narrow terminal has room for
     print_table(
-        f"Spreads as of {found.as_of}" + (f", the best {most} of {len(found.spreads)}" if left else ""),
-        ("spread", "kind", "verdict", "basis bp", "z", "carry", "horizon h", "edge bp", "why"),
-        rows,
-        numbers=range(3, 8),
+        title,
+        [columns[place] for place in shown],
+        [[row[place] for place in shown] for row in rows],
+        numbers=[n for n, place in enumerate(shown) if place in range(3, 8)],
     )

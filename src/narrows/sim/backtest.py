@@ -207,11 +207,7 @@ def backtest(
         If `decide` reports an error, or the ledger does not add up to the change in equity.
     """
     chosen = strategy if strategy is not None else find_strategy(desk.strategy, desk.parameters)
-    if panel.bar_ns != desk.bar_ns or not len(panel):
-        what = f"bars of {panel.bar_h:g} h" if len(panel) else "no bars"
-        raise ConfigError(
-            f"the panel has {what}", f"desk {desk.name}: desk.bar", f"the desk wants bars of {desk.bar_h:g} h"
-        )
+    _check_bars(desk, panel)
     found = spreads_of(desk, panel, chosen)
     plan = layout(desk, panel, found)
     seen = prepared(desk, panel)
@@ -222,7 +218,7 @@ def backtest(
     bracket = np.array([CLOSE_ONLY, HIGH_LOW], dtype=np.int64)
     state = initial_state(plan, lanes=2)
     parts: list[Trace] = []
-    stride = max(1000, len(panel) // 20) if progress else max(1, len(panel))
+    stride = max(1000, len(panel) // 20) if progress else len(panel)
     for start in range(0, len(panel), stride):
         stop = min(start + stride, len(panel))
         state, part = run_segment(chosen.decide.native, arrays, plan, state, params, bracket, start, stop)
@@ -232,13 +228,31 @@ def backtest(
             progress(stop, len(panel))
     result = result_of(desk, panel, chosen, found, plan, state, joined(parts))
     check_marks(result, panel)
+    check_ledger(result)
+    return result
+
+
+def _check_bars(desk: Desk, panel: Panel) -> None:
+    if panel.bar_ns != desk.bar_ns or not len(panel):
+        what = f"bars of {panel.bar_h:g} h" if len(panel) else "no bars"
+        where = f"desk {desk.name}: desk.bar"
+        raise ConfigError(f"the panel has {what}", where, f"the desk wants bars of {desk.bar_h:g} h")
+
+
+def check_ledger(result: Result) -> None:
+    """The ledger must be the change in equity.
+
+    Raises
+    ------
+    StateError
+        If it misses it by LEDGER_TOLERANCE of the capital or more.
+    """
     if not result.ledger_error < LEDGER_TOLERANCE:
         raise StateError(
             f"the ledger misses the change in equity by {result.ledger_error:g} of the capital",
-            f"desk {desk.name}",
+            f"desk {result.desk.name}",
             "this is a fault of narrows, or a price in the panel that is not sane: please report it",
         )
-    return result
 
 
 def check_causal(strategy: Strategy, panel: Panel, found: Sequence[Spread], features: Float3D) -> None:
