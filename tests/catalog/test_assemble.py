@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog.folder import START, Folder, bars_frame, rates_frame
+from catalog.folder import BARS, START, Folder, bars_frame, rates_frame
 from narrows.catalog import panel
 from narrows.core.errors import ConfigError, DataError
 from narrows.core.panel import FIELDS, Panel
@@ -120,7 +120,7 @@ def test_marks_are_the_last_known_inside_the_bar(folder: Folder) -> None:
     )  # 10 is the trade close where no mark is known, and the last mark
     _same(prices.index[:, 0], [1, np.nan, 2, np.nan, np.nan])
     _same(prices.premium[:, 0], [0.1, np.nan, np.nan, 0.2, np.nan])
-    assert prices.notes == (f"mark of {PERP}: trade close in 2 of 5 bars, without a mark price there",)
+    assert prices.notes[0] == f"mark of {PERP}: trade close in 2 of 5 bars, without a mark price there"
 
 
 def test_without_a_mark_the_close_stands_in_and_the_panel_says_so(folder: Folder) -> None:
@@ -129,7 +129,7 @@ def test_without_a_mark_the_close_stands_in_and_the_panel_says_so(folder: Folder
     prices = panel(folder.catalog, [SPOT, PERP], HOUR_NS)
     _same(prices.mark[:, 1], [10, 11])
     _same(prices.mark[:, 0], [20, 21])  # spot is owned, not margined: nothing to say
-    assert prices.notes == (f"mark of {PERP}: trade close, no mark price in the catalogue",)
+    assert prices.notes[0] == f"mark of {PERP}: trade close, no mark price in the catalogue"
 
 
 def test_funding_falls_in_the_bar_that_closes_at_its_settlement(folder: Folder) -> None:
@@ -220,12 +220,31 @@ def test_delivery_inside_a_long_bar_is_in_that_bar(folder: Folder) -> None:
     _same(prices.close[:, 1], [43, 51])
 
 
-def test_a_delivery_without_any_price_is_said(folder: Folder) -> None:
+def test_a_delivery_without_any_price_is_refused_until_there_is_one(folder: Folder) -> None:
     folder.bars(bars_frame([10] * 48))
-    folder.bars(bars_frame([20, 21]), symbol="BTC-USDT-20240102")
-    prices = panel(folder.catalog, [SPOT, DATED], HOUR_NS)
-    assert np.isnan(prices.settlement).all()
-    assert f"settlement of {DATED}: not known" in prices.notes[-1]
+    folder.bars(bars_frame([float(n) for n in range(20, 50)]), symbol="BTC-USDT-20240102")  # to hour 30
+    says = rf"no price for the delivery of {DATED} at 2024-01-02T08:00:00Z; ingest a settlements table"
+    with pytest.raises(DataError, match=says):
+        panel(folder.catalog, [SPOT, DATED], HOUR_NS)
+    before = panel(folder.catalog, [SPOT, DATED], HOUR_NS, 0, T0 + 31 * HOUR_NS)
+    assert np.isnan(before.settlement).all()
+    within = panel(folder.catalog, [SPOT, DATED], 2 * HOUR_NS)
+    _same(within.settlement[14:17, 1], [np.nan, 49, np.nan])
+    aged = "its own last close, 2 h before delivery, no delivery price in the catalogue"
+    assert within.notes[-1] == f"settlement of {DATED}: {aged}"
+    _feed(folder, "settlements", "BTC-USDT-20240102", [32], price=[50.25])
+    assert panel(folder.catalog, [SPOT, DATED], HOUR_NS).settlement[31, 1] == 50.25
+
+
+def test_stored_days_cut_at_delivery_are_delivered_at_the_last_close(folder: Folder) -> None:
+    day = {"step": 86400, "start": START - 2 * 86400}
+    for symbol, more in (("BTC-USDT", ""), ("BTC-USDT-20240102", "cut_after_delivery = true")):
+        file = folder.write(bars_frame([10, 11, 12, 13, 14, 15], **day))
+        folder.ingest(BARS.replace('"1h"', '"1d"').format(file=file, symbol=symbol, more=more))
+    prices = panel(folder.catalog, [SPOT, DATED], 24 * HOUR_NS)
+    _same(prices.close[:, 1], [10, 11, 12, np.nan, np.nan, np.nan])  # the last bar is over at 01-02 00:00
+    _same(prices.settlement[:, 1], [np.nan, np.nan, np.nan, 12, np.nan, np.nan])
+    assert f"settlement of {DATED}: its own last close, 8 h before delivery" in prices.notes[-1]
 
 
 def test_requests_that_cannot_be_met_are_refused(folder: Folder) -> None:
@@ -248,6 +267,28 @@ def test_requests_that_cannot_be_met_are_refused(folder: Folder) -> None:
         panel(folder.catalog, [PERP], HOUR_NS)
     with pytest.raises(DataError, match="no whole bar of 24 h"):
         panel(folder.catalog, [SPOT], 24 * HOUR_NS)
+
+
+def test_what_may_be_left_out_is_left_out_and_said(folder: Folder) -> None:
+    folder.bars(bars_frame([10, 11, 12]))
+    folder.bars(bars_frame([20] * 3, start=START + 10 * 3600), symbol="ETH-USDT")
+    whole = panel(folder.catalog, ["ETH-USDT.venue", SPOT], HOUR_NS, leave_out=True)
+    assert len(whole.instruments) == 2
+    assert whole.notes == ()
+    end = T0 + 3 * HOUR_NS
+    prices = panel(folder.catalog, ["ETH-USDT.venue", SPOT], HOUR_NS, 0, end, leave_out=True)
+    assert [one.id for one in prices.instruments] == [SPOT]
+    _same(prices.close[:, 0], [10, 11, 12])
+    assert prices.notes == ("left out, no bars in the window: ETH-USDT.venue",)
+    with pytest.raises(DataError, match=r"no bars of BTC-USDT.venue, ETH-USDT.venue in \(2024-01-01T05"):
+        panel(
+            folder.catalog,
+            [SPOT, "ETH-USDT.venue"],
+            HOUR_NS,
+            T0 + 5 * HOUR_NS,
+            T0 + 9 * HOUR_NS,
+            leave_out=True,
+        )
 
 
 HOURS = 60

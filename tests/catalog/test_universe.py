@@ -42,7 +42,7 @@ def test_an_unknown_name_brings_the_nearest(full: Folder) -> None:
 
 def test_a_selection_of_nothing_tells_what_there_is(full: Folder) -> None:
     with pytest.raises(
-        ConfigError, match="no instrument matches; the catalogue holds bars of venue BTC, venue ETH"
+        ConfigError, match=r"no instrument matches \[universe\]; it holds bars of venue BTC, venue ETH"
     ):
         _ids(full, Universe(venues=("elsewhere",)))
 

@@ -1,11 +1,14 @@
 """Dated futures converge on spot: the basis at each distance to delivery is the one that the market had."""
 
+from datetime import date, datetime
+
 import numpy as np
 import pytest
 
 from narrows.catalog import named, panel
 from narrows.core.arrays import FloatArray
-from narrows.core.time import DAY_NS, HOUR_NS
+from narrows.core.errors import DataError
+from narrows.core.time import DAY_NS, HOUR_NS, to_ns
 from realdata.real import Real
 
 SPOT = "BTC-USDT.binance"
@@ -59,3 +62,32 @@ def test_every_settlement_is_in_the_panel(catalogue: Real) -> None:
     assert paid.sum() == 1945 - 1  # the first settlement is the instant before the first bar
     assert (prices.time_ns[paid] % (8 * HOUR_NS) == 0).all()
     assert (prices.funding_h[paid, 0] == 8).all()
+
+
+def test_bars_of_a_day_are_delivered_too(catalogue: Real) -> None:
+    hourly = panel(catalogue.catalog, [SPOT, *DELIVERED], HOUR_NS)
+    daily = panel(catalogue.catalog, [SPOT, *DELIVERED], DAY_NS)
+    for prices in (hourly, daily):
+        assert ((~np.isnan(prices.settlement[:, 1:])).sum(axis=0) == 1).all()
+    np.testing.assert_array_equal(
+        np.nanmax(daily.settlement[:, 1:], axis=0), np.nanmax(hourly.settlement[:, 1:], axis=0)
+    )
+
+
+def test_a_future_whose_source_stops_before_delivery_is_refused_if_it_would_be_delivered(
+    catalogue: Real,
+) -> None:
+    late = "BTC-USDT-20250328.binance"
+    assert np.isnan(panel(catalogue.catalog, [SPOT, late], HOUR_NS).settlement).all()
+    with pytest.raises(DataError, match=f"no price for the delivery of {late} at 2025-03-28T08:00:00Z"):
+        panel(catalogue.catalog, [SPOT, late], HOUR_NS, 0, to_ns(date(2025, 4, 1)))
+
+
+def test_bars_are_whole_and_funding_that_starts_late_is_said(catalogue: Real) -> None:
+    prices = panel(catalogue.catalog, ["SOL-USDT.okx", "SOL-USDT-PERP.okx"], HOUR_NS)
+    # bars from 2021-01-22 06:00 to 2026-03-05 23:00, funding every 8 h from 2022-03-01 00:00
+    due = (to_ns(datetime(2022, 3, 1)) - to_ns(datetime(2021, 1, 22, 8))) // (8 * HOUR_NS)
+    told = f"{due} of {due + 4398} settlements missing, first at 2021-01-22T08:00:00Z"
+    assert prices.notes[-1] == f"funding of SOL-USDT-PERP.okx: {told}; nothing is paid for them"
+    assert not any("bars missing" in note for note in prices.notes)
+    assert panel(catalogue.catalog, ["SOL-USDT-PERP.okx"], HOUR_NS, to_ns(date(2022, 10, 1))).notes == ()

@@ -21,6 +21,7 @@ def workplace(catalogue: Real, monkeypatch: pytest.MonkeyPatch) -> Path:
     if not (folder / "examples").exists():
         (folder / "examples").symlink_to(REPOSITORY / "examples")
     monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(REPOSITORY / "examples")  # one of them brings its own strategy
     return folder
 
 

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from narrows.catalog.holes import missing_bars, missing_settlements
 from narrows.catalog.store import Catalog, Series
-from narrows.catalog.universe import named
+from narrows.catalog.universe import named, traded
 from narrows.core.arrays import Float1D, Float2D, Int1D
 from narrows.core.errors import ConfigError, DataError
 from narrows.core.instrument import Instrument
 from narrows.core.panel import FIELDS, Panel
-from narrows.core.time import DAY_NS, HOUR_NS, iso
+from narrows.core.time import DAY_NS, HOUR_NS, hours, iso
 
 BORROW_MAX_AGE_NS = 31 * DAY_NS
+LONGEST_INTERVAL_NS = 7 * DAY_NS  # of funding, see schema: how far the neighbours of a settlement can be
 _PRICES = ("open", "high", "low", "close", "volume")
 
 
@@ -47,9 +49,12 @@ class Grid:
         rows: Int1D = (time_ns - self.start - 1) // self.bar_ns
         return rows
 
-    def window(self, catalog: Catalog, table: str, one: Instrument, lookback_ns: int = 0) -> pl.DataFrame:
-        """Rows of a table that can matter to the grid."""
-        return catalog.read(Series(table, one.venue, one.symbol), self.start - lookback_ns, self.end)
+    def window(
+        self, catalog: Catalog, table: str, one: Instrument, before_ns: int = 0, after_ns: int = 0
+    ) -> pl.DataFrame:
+        """Rows of a table in the span of the grid, and as far around it as is said."""
+        series = Series(table, one.venue, one.symbol)
+        return catalog.read(series, self.start - before_ns, self.end + after_ns)
 
 
 def _span(catalog: Catalog, one: Instrument) -> tuple[int, int]:
@@ -128,9 +133,11 @@ def _as_of(frame: pl.DataFrame, name: str, grid: Grid, max_age_ns: int) -> Float
 
 
 def _funding(
-    catalog: Catalog, one: Instrument, grid: Grid, close: Float1D, span: tuple[int, int]
-) -> dict[str, Float1D]:
-    """Settled rates, each in the row it falls in; several in a row are added, and so are their intervals.
+    catalog: Catalog, one: Instrument, grid: Grid, bars: pl.DataFrame, close: Float1D
+) -> tuple[dict[str, Float1D], list[str]]:
+    """Settled rates, each in the row it falls in, and what is missing of a perpetual's.
+
+    Several in a row are added, and so are their intervals.
 
     Raises
     ------
@@ -138,21 +145,27 @@ def _funding(
         If a settlement falls in a row without a price while the instrument was trading: whoever held
         it paid, and a payment without a price cannot be computed.
     """
-    frame = grid.window(catalog, "funding", one)
+    around = grid.window(catalog, "funding", one, LONGEST_INTERVAL_NS, LONGEST_INTERVAL_NS)
+    notes = []
+    if one.kind == "perp":
+        notes = missing_settlements(one, around, bars["time"][0] - bars["bar_ns"][0], bars["time"][-1])
+    frame = around.filter(pl.col("time").is_between(grid.start, grid.end, closed="right"))
     if frame.is_empty():
-        return {}
+        return {}, notes
     stamps = frame["time"].to_numpy()
     rows = grid.row(stamps)
+    span = _span(catalog, one)
     unpriced = np.isnan(close[rows]) & (stamps > span[0]) & (stamps <= span[1])
     if unpriced.any():
         when = iso(int(stamps[unpriced][0]))
         what = f"funding of {one.id} at {when} fits no bar ({int(unpriced.sum())} such records)"
         raise DataError(what, f"catalogue {catalog.root}", "ingest the missing bars, or end before the gap")
     begins = np.flatnonzero(np.diff(rows, prepend=-1))
-    return {
+    paid = {
         "funding": _placed(rows[begins], np.add.reduceat(_floats(frame, "rate"), begins), grid),
         "funding_h": _placed(rows[begins], np.add.reduceat(_floats(frame, "interval_h"), begins), grid),
     }
+    return paid, notes
 
 
 def _mark_note(one: Instrument, mark: Float1D, close: Float1D) -> list[str]:
@@ -169,51 +182,75 @@ def _mark_note(one: Instrument, mark: Float1D, close: Float1D) -> list[str]:
 
 
 def _settlement(
-    catalog: Catalog, one: Instrument, grid: Grid, index: Float1D, close: Float1D
-) -> tuple[Float1D | None, list[str]]:
-    """The delivery price in the row of delivery, and what it is taken from."""
+    catalog: Catalog, one: Instrument, grid: Grid, bars: pl.DataFrame, index: Float1D
+) -> tuple[dict[str, Float1D], list[str]]:
+    """The delivery price in the row of delivery, and what it is taken from.
+
+    Raises
+    ------
+    DataError
+        If there is none: what is held until then would never be delivered.
+    """
     if not grid.start < one.expiry_ns <= grid.end:
-        return None, []
+        return {}, []
     row = int((one.expiry_ns - grid.start - 1) // grid.bar_ns)
     published = grid.window(catalog, "settlements", one)
+    age_ns = one.expiry_ns - int(bars["time"][-1])
+    aged = f"{hours(age_ns):g} h before delivery" if age_ns > 0 else "a running average by then"
     candidates = (
         ("", float(published["price"][-1]) if published.height else np.nan),
         ("index at delivery", float(index[row])),
-        ("its own last close, a running average by then", float(close[row])),
+        (f"its own last close, {aged}", float(bars["close"][-1]) if age_ns <= grid.bar_ns else np.nan),
     )
     for words, price in candidates:
         if not np.isnan(price):
             note = [f"settlement of {one.id}: {words}, no delivery price in the catalogue"] if words else []
-            return _placed(np.array([row]), np.array([price]), grid), note
-    return None, [f"settlement of {one.id}: not known, no price at delivery in the catalogue"]
+            return {"settlement": _placed(np.array([row]), np.array([price]), grid)}, note
+    what = f"no price for the delivery of {one.id} at {iso(one.expiry_ns)}"
+    remedy = "ingest a settlements table that has it, end the window before, or leave it out"
+    raise DataError(what, f"catalogue {catalog.root}", remedy)
 
 
-def _column(catalog: Catalog, one: Instrument, grid: Grid) -> tuple[dict[str, Float1D], list[str]]:
-    """Every field of one instrument, and what stands in for what."""
-    frame = grid.window(catalog, "bars", one)
-    if frame.is_empty():
-        span = _span(catalog, one)
+def _column(
+    catalog: Catalog, one: Instrument, grid: Grid, leave_out: bool
+) -> tuple[dict[str, Float1D], list[str]]:
+    """Every field of one instrument, what stands in for what and what is missing; empty without bars."""
+    bars = grid.window(catalog, "bars", one)
+    span = _span(catalog, one)
+    if bars.is_empty():
+        if leave_out:
+            return {}, []
         what = f"no bars of {one.id} in ({iso(grid.start)}, {iso(grid.end)}]"
         remedy = f"the catalogue has {iso(span[0])} to {iso(span[1])}"
         raise DataError(what, f"catalogue {catalog.root}", remedy)
-    _check_lengths(frame, grid, one)
-    column = _bars(frame, grid)
+    _check_lengths(bars, grid, one)
+    column = _bars(bars, grid)
     close = column["close"]
+    born, last = grid.row(np.array(span))
+    life = slice(max(0, born), last + 1)
+    notes = missing_bars(one, grid.closes[life], close[life])
     marks = grid.window(catalog, "marks", one)
     column |= {name: _as_of(marks, name, grid, grid.bar_ns) for name in ("mark", "index", "premium")}
-    notes = _mark_note(one, column["mark"], close)
+    notes += _mark_note(one, column["mark"], close)
     column["mark"] = np.where(np.isnan(column["mark"]), close, column["mark"])
-    column |= _funding(catalog, one, grid, close, _span(catalog, one))
     borrow = grid.window(catalog, "borrow", one, BORROW_MAX_AGE_NS)
     column["borrow"] = _as_of(borrow, "apr", grid, BORROW_MAX_AGE_NS)
-    settlement, said = _settlement(catalog, one, grid, column["index"], close)
-    if settlement is not None:
-        column["settlement"] = settlement
-    return column, notes + said
+    for found, said in (
+        _funding(catalog, one, grid, bars, close),
+        _settlement(catalog, one, grid, bars, column["index"]),
+    ):
+        column |= found
+        notes += said
+    return column, notes
 
 
 def panel(
-    catalog: Catalog, instruments: Sequence[str], bar_ns: int, start_ns: int = 0, end_ns: int = 0
+    catalog: Catalog,
+    instruments: Sequence[str],
+    bar_ns: int,
+    start_ns: int = 0,
+    end_ns: int = 0,
+    leave_out: bool = False,
 ) -> Panel:
     """Aligned arrays of instruments, each row holding only what was known at its close.
 
@@ -228,17 +265,21 @@ def panel(
     start_ns, end_ns : int
         Closes in (start, end]; 0 = as far as the bars of any of the instruments reach. A bar that
         is not over by then is left out.
+    leave_out : bool
+        Whether instruments without bars in the window may be left out, said in `Panel.notes`;
+        otherwise they are an error.
 
     Notes
     -----
+    - Bars missing between an instrument's first and last are NaN, and said in `Panel.notes`.
     - Marks, index and premium: the last one known inside the bar; `mark` is the trade close where
       none is, said in `Panel.notes` for derivatives.
     - Funding settled at s is in the row of the first close ≥ s; several in one row are added, and
-      so are their intervals.
+      so are their intervals. Settlements that were due and are missing are said in `Panel.notes`.
     - Borrow: the last rate known, younger than 31 days.
     - Settlement, in the row of delivery: the delivery price, else the index, else the future's own
-      last close; said in `Panel.notes`. The catalogue has
-      nothing after delivery.
+      last close if it is no older than one bar; said in `Panel.notes`. The catalogue has nothing
+      after delivery.
 
     Raises
     ------
@@ -246,18 +287,20 @@ def panel(
         If an instrument is not in the catalogue, the bar is shorter than the stored one, or the
         window ends before it starts.
     DataError
-        If an instrument has no bars in the window, a partition is damaged, or funding was settled
-        in a bar without a price.
+        If an instrument has no bars in the window, a partition is damaged, funding was settled in
+        a bar without a price, or a delivery in the window has none.
     """
     if len(set(instruments)) < len(instruments):
         raise ConfigError("an instrument is named twice", "panel", "name each once")
     chosen = named(catalog, instruments)
     grid = _grid(catalog, chosen, bar_ns, start_ns, end_ns)
-    told = [_column(catalog, one, grid) for one in chosen]
+    told = [_column(catalog, one, grid, leave_out) for one in chosen]
     unknown = np.full(grid.rows, np.nan)
     fields: dict[str, Float2D] = {
         name: np.column_stack([column.get(name, unknown) for column, _ in told])
         for name in FIELDS
         if any(name in column for column, _ in told)
     }
-    return Panel.of(chosen, grid.closes, bar_ns, [note for _, notes in told for note in notes], **fields)
+    notes = [note for _, said in told for note in said]
+    prices = Panel.of(chosen, grid.closes, bar_ns, notes, **fields)
+    return traded(prices, leave_out, f"catalogue {catalog.root}")
