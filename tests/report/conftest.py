@@ -44,7 +44,7 @@ class Book:
     rows: list[tuple[int, int, float, float, float, float, float, int]] = field(default_factory=list)
 
     def trade(self, bar: int, leg: int, quantity: float, reason: str = "trade") -> None:
-        """At the open of `bar`, which is the mark before it."""
+        """A trade at the open of `bar`, anything else at its close; both at the mark before it."""
         reference = float(self.mark[bar - 1, leg])
         value = abs(quantity) * reference
         punished = 0.004 if reason == "liquidation" else 0.0
@@ -129,10 +129,12 @@ def _result(
     needed = MAINTENANCE * np.abs(held[:, [1, 3]])
     shock = np.exp(-(((np.arange(len(time_ns)) - 5199) / 25.0) ** 2))
     ratio = needed / wallet * np.column_stack((1 + 58 * shock, 1 + 4 * shock))
+    ratio[5_200, 0] = 1.25  # what failed, not what was left after it
     equity = desk.capital + path.sum(axis=1)
     bar, leg, quantity, price, reference, fee, slippage, reason = np.array(sorted(book.rows)).T
+    closes = time_ns[bar.astype(np.int64)]
     fills = Fills(
-        time_ns=time_ns[bar.astype(np.int64)] - desk.bar_ns,
+        time_ns=np.where(reason == FILL_REASONS.index("trade"), closes - desk.bar_ns, closes),
         leg=leg.astype(np.int64),
         quantity=quantity,
         price=price,

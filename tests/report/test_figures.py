@@ -1,8 +1,10 @@
 """Figures carry the numbers of the run, and nothing from its future."""
 
 import base64
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,25 +12,12 @@ import numpy as np
 import pytest
 
 from narrows.core.arrays import FloatArray
+from narrows.core.errors import ConfigError
 from narrows.core.random import generator
-from narrows.core.result import Result
-from narrows.report.figures import (
-    FIGURES,
-    NORMAL_DAYS,
-    PANELS,
-    POINTS,
-    accrual,
-    basis,
-    equity,
-    exposure,
-    figures,
-    margin,
-    normal_gap,
-    normal_range,
-    spread_basis,
-    trades_of,
-    waterfall,
-)
+from narrows.core.result import Fills, Result
+from narrows.report.figure import POINTS, Figure
+from narrows.report.figures import FIGURES, accrual, equity, exposure, figures, margin, waterfall
+from narrows.report.gaps import NORMAL_DAYS, PANELS, basis, normal_gap, normal_range, spread_basis, trades_of
 
 
 def unpacked(block: dict[str, str]) -> FloatArray:
@@ -84,7 +73,7 @@ def test_equity_starts_at_the_capital_and_ends_at_the_last_close(result: Result)
 
 
 def test_hurdle_is_simple_interest_on_the_capital(result: Result) -> None:
-    drawn = unpacked(trace(equity(result), "hurdle, 4.5\u00a0% a year")["y"])
+    drawn = unpacked(trace(equity(result), "hurdle, 4.5\u00a0% a year, simple")["y"])
     assert drawn[-1] == pytest.approx(1_000_000 * (1 + 0.045 * 9_000 / 8_760), rel=1e-6)
 
 
@@ -141,7 +130,7 @@ def test_fills_are_marked_by_what_they_did(result: Result) -> None:
     carry, dated = trades_of(result, 0), trades_of(result, 1)
     assert 209 in carry["entry"]
     assert 2_599 in carry["exit"]
-    assert carry["liquidation"].tolist() == [5_199]
+    assert carry["liquidation"].tolist() == [5_200]
     assert len(carry["settlement"]) == 0
     assert len(dated["settlement"]) == 1
     assert dated["entry"].tolist() == [1_499]
@@ -149,23 +138,79 @@ def test_fills_are_marked_by_what_they_did(result: Result) -> None:
 
 def test_markers_lie_on_the_gap(result: Result) -> None:
     drawn = trace(basis(result), "liquidation")
-    assert unpacked(drawn["y"])[0] == pytest.approx(1e4 * spread_basis(result, 0)[5_199], rel=1e-5)
+    assert unpacked(drawn["y"])[0] == pytest.approx(1e4 * spread_basis(result, 0)[5_200], rel=1e-5)
 
 
-def test_margin_axis_reaches_the_line_of_liquidation(result: Result) -> None:
-    figure = margin(result)
-    assert figure.layout["yaxis"]["range"][1] > 1.0
+def axis_of(figure: Figure) -> tuple[float, float]:
+    low, high = (10.0**power for power in figure.layout["yaxis"]["range"])
+    return low, high
+
+
+def test_margin_axis_shows_a_small_ratio_and_the_line_of_liquidation(result: Result) -> None:
+    calm = replace(result, margin_ratio=np.full_like(result.margin_ratio, 0.03))
+    figure = margin(calm)
+    low, high = axis_of(figure)
+    assert figure.layout["yaxis"]["type"] == "log"
+    assert low == pytest.approx(0.02)
+    assert high > 1.0
     assert figure.layout["shapes"][0]["y0"] == 1
-    drawn = unpacked(trace(figure, "bybit")["y"])
-    assert drawn.max() == pytest.approx(result.margin_ratio[:, 0].max(), rel=1e-6)
+    assert figure.layout["annotations"][0]["y"] == 0  # Plotly wants the logarithm here
+    assert unpacked(trace(figure, "bybit")["y"]).max() == pytest.approx(0.03, rel=1e-6)
 
 
-def test_a_margin_ratio_beyond_the_axis_is_said(result: Result) -> None:
+def test_a_wallet_without_a_position_has_no_margin_ratio_to_draw(result: Result) -> None:
+    drawn = unpacked(trace(margin(result), "okx")["y"])
+    assert np.nanmin(drawn) > 0.0
+    assert np.isnan(drawn).any()
+
+
+def test_the_worst_ratio_that_is_recorded_fits_the_axis_and_is_said_to_stand_for_worse(
+    result: Result,
+) -> None:
     ratio = result.margin_ratio.copy()
-    ratio[10, 0] = 17.0
+    ratio[10, 0] = 10.0
     figure = margin(replace(result, margin_ratio=ratio))
-    assert figure.layout["yaxis"]["range"] == [0.0, 2.0]
-    assert "17.00" in figure.caption
+    assert axis_of(figure)[1] > 10.0
+    assert "10 stands for all that is worse" in figure.caption
+    assert "stands for" not in margin(result).caption
+
+
+def test_moments_with_next_to_nothing_held_do_not_stretch_the_margin_axis(result: Result) -> None:
+    ratio = np.full_like(result.margin_ratio, 0.03)
+    ratio[50:60] = 1e-5
+    figure = margin(replace(result, margin_ratio=ratio))
+    assert axis_of(figure)[0] == pytest.approx(0.02)
+    assert "Below 0.02 it is not drawn." in figure.caption
+
+
+def test_liquidations_are_marked_at_the_ratio_that_failed_and_inside_the_bar_at_one(result: Result) -> None:
+    earlier = replace(result.fills.liquidations, time_ns=result.time_ns[[5_198]])
+    figure = margin(replace(result, liquidated_high_low=earlier))
+    close = trace(figure, "liquidated, judged on closes")
+    inside = trace(figure, "liquidated, judged on highs and lows")
+    assert unpacked(close["x"]) * 1e6 == pytest.approx(result.time_ns[[5_200]])
+    assert unpacked(close["y"]) == pytest.approx([1.25])
+    assert unpacked(inside["x"]) * 1e6 == pytest.approx(result.time_ns[[5_198]])
+    assert unpacked(inside["y"]) == pytest.approx([1.0])
+
+
+def test_a_wallet_that_loses_both_legs_is_marked_once(result: Result) -> None:
+    forced = result.fills.liquidations
+    both = {name: np.tile(column, 2) for name, column in vars(forced).items()} | {"leg": np.array([0, 1])}
+    figure = margin(replace(result, liquidated_high_low=Fills(**both)))
+    assert len(unpacked(trace(figure, "liquidated, judged on highs and lows")["y"])) == 1
+
+
+def test_many_spreads_are_summed_by_kind_and_none_is_left_out(result: Result) -> None:
+    many = crowd(result, 5)
+    figure = exposure(many)
+    stacked = {one["name"]: unpacked(one["y"]) for one in figure.data if one.get("stackgroup")}
+    assert list(stacked) == ["funding carry", "cash and carry"]
+    gross = np.nan_to_num(np.abs(many.position * many.mark)).sum(axis=1) / many.equity
+    assert (stacked["funding carry"] + stacked["cash and carry"]).max() == pytest.approx(
+        gross.max(), rel=1e-6
+    )
+    assert "All 10 spreads, summed by kind." in figure.caption
 
 
 def test_exposure_of_the_spreads_adds_up_to_gross_over_equity(result: Result) -> None:
@@ -190,10 +235,47 @@ def test_of_many_spreads_without_a_trade_the_first_are_drawn(
     assert f"{10 - PANELS} others left out" in figure.caption
 
 
+def test_a_run_that_never_traded_has_no_exposure_or_margin_to_draw_and_a_flat_drawdown(
+    idle_run: Callable[[int], Result],
+) -> None:
+    idle = idle_run(50)
+    assert exposure(idle).data == margin(idle).data == ()
+    assert equity(idle).layout["yaxis2"]["range"] == [-0.01, 0.0]
+
+
 @pytest.mark.parametrize("bars", [0, 1, 2, 50])
 def test_every_figure_can_be_drawn_of_an_idle_run(idle_run: Callable[[int], Result], bars: int) -> None:
     for figure in figures(idle_run(bars)):
         assert msgspec.json.encode(figure.spec)
+
+
+def test_a_figure_writes_itself_as_one_self_contained_page(result: Result, tmp_path: Path) -> None:
+    target = tmp_path / "new" / "margin.html"
+    margin(result).write_html(target)
+    text = target.read_text("utf-8")
+    assert text.count('class="plot"') == 1
+    assert "<title>How near to liquidation</title>" in text
+    assert "default-src 'none'" in text
+    (block,) = re.findall(r'<script type="application/json" id="spec-margin">(.*?)</script>', text)
+    assert len(msgspec.json.decode(block)["data"]) == len(margin(result).data)
+    assert target.stat().st_size < 6_000_000
+
+
+def test_a_figure_of_nothing_is_a_page_that_says_so(
+    idle_run: Callable[[int], Result], tmp_path: Path
+) -> None:
+    waterfall(idle_run(50)).write_html(tmp_path / "figure.html")
+    assert "Nothing to draw." in (tmp_path / "figure.html").read_text("utf-8")
+
+
+def test_a_figure_that_cannot_be_written_is_one_clear_line(result: Result, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot write"):
+        margin(result).write_html(tmp_path)
+
+
+def test_a_figure_names_itself_in_one_line_that_says_how_to_see_it(result: Result) -> None:
+    told = repr(equity(result))
+    assert told == ("<Figure equity: Equity against doing nothing, 3 traces; see it with .write_html(path)>")
 
 
 @pytest.mark.parametrize("draw", FIGURES, ids=lambda draw: draw.__name__)
@@ -204,6 +286,9 @@ def test_a_figure_is_plain_data_that_a_notebook_displays(
     shown = figure._repr_mimebundle_(include=None, exclude=None)
     spec = shown["application/vnd.plotly.v1+json"]
     assert spec["layout"]["title"]["text"] == figure.title
+    assert shown["text/plain"] == repr(figure)
+    assert f'write_html("{figure.name}.html")' in shown["text/html"]
+    assert len(shown["text/html"]) < 2_000  # words, not 5 MB in each cell
     assert msgspec.json.decode(msgspec.json.encode(spec)).keys() == {"data", "layout"}
 
 

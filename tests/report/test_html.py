@@ -120,6 +120,26 @@ def test_a_run_without_trades_says_so(idle_run: Callable[[int], Result], bars: i
     assert not re.search(r"\b(nan|inf|None)\b", text)
 
 
+def test_wide_tables_show_that_they_scroll_and_keep_their_first_column(result: Result) -> None:
+    text = page(result).decode()
+    style = text[text.index("<style>") : text.index("</style>")]
+    assert re.search(r"\.scroll \{[^}]*local,[^}]*scroll;", style)
+    assert re.search(r"td:first-child[^}]*\{ position: sticky; left: 0;", style)
+    assert text.count('<div class="scroll">') == text.count("<table")
+
+
+def test_rows_that_differ_carry_their_style(result: Result) -> None:
+    text = page(result).decode()
+    assert text.count('<tr class="group">') == 2
+    assert text.count('<tr class="part">') == 4
+
+
+def test_a_long_list_of_substitutes_folds_away(result: Result) -> None:
+    long = page(replace(result, notes=result.notes * 7)).decode()
+    assert "<summary>What stands in for something else <small>7 substitutes" in long
+    assert "<summary>What stands in" not in page(result).decode()
+
+
 def test_a_ledger_that_does_not_add_up_is_shown_first(result: Result) -> None:
     off = replace(result, equity=result.equity + 5.0)
     assert 'class="warning"' in page(off).decode()

@@ -8,13 +8,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from narrows.core.instrument import instrument
 from narrows.core.ledger import CATEGORIES
 from narrows.core.result import Result
+from narrows.core.spread import spreads
 from narrows.report.numbers import (
+    bars_of,
+    bars_with,
     busiest,
+    compounded_apy,
     notional,
     percent,
     return_on_collateral_apr,
+    short_names,
+    spread_titles,
     summary,
     turnover_by_leg,
     verdict,
@@ -76,15 +83,18 @@ def test_a_broken_equity_becomes_null_and_is_not_trusted(result: Result) -> None
     [
         (
             1_100_000.0,
-            "Earned 9.7\u00a0% a year on collateral against a hurdle of 4.5\u00a0%: that beat holding cash",
+            "Earned 9.7\u00a0% a year (simple; 9.7\u00a0% compounded) on collateral "
+            "against a hurdle of 4.5\u00a0%: that beat holding cash",
         ),
         (
             1_020_000.0,
-            "Earned 1.9\u00a0% a year on collateral against a hurdle of 4.5\u00a0%: holding cash was better",
+            "Earned 1.9\u00a0% a year (simple; 1.9\u00a0% compounded) on collateral "
+            "against a hurdle of 4.5\u00a0%: holding cash was better",
         ),
         (
             950_000.0,
-            "Lost 4.9\u00a0% a year on collateral against a hurdle of 4.5\u00a0%: holding cash was better",
+            "Lost 4.9\u00a0% a year (simple; 4.9\u00a0% compounded) on collateral "
+            "against a hurdle of 4.5\u00a0%: holding cash was better",
         ),
     ],
 )
@@ -94,7 +104,48 @@ def test_verdict_compares_with_the_hurdle(result: Result, end: float, words: str
 
 def test_verdict_of_a_run_that_did_nothing(idle_run: Callable[[int], Result]) -> None:
     assert verdict(idle_run(0)).startswith("No bars")
-    assert verdict(idle_run(100)).startswith("Did not trade")
+    assert verdict(idle_run(100)) == (
+        "Did not trade: no target was ever filled; holding cash would have earned 4.5\u00a0% a year."
+    )
+
+
+def test_verdict_of_a_run_without_prices_names_the_instrument(idle_run: Callable[[int], Result]) -> None:
+    idle = idle_run(100)
+    blind = idle.mark.copy()
+    blind[:, 3] = np.nan
+    assert verdict(replace(idle, mark=blind)).startswith(
+        "Did not trade: no price was ever known of BTC-USDT-20240329.okx;"
+    )
+
+
+def test_a_rate_of_at_most_a_year_is_not_compounded(result: Result) -> None:
+    year = replace(result, time_ns=result.time_ns[:8_760], equity=result.equity[:8_760])
+    assert "a year (simple) on collateral" in verdict(year)
+
+
+def test_what_is_lost_altogether_does_not_compound(result: Result) -> None:
+    assert compounded_apy(with_end(result, 1_100_000.0)) == pytest.approx(1.1 ** (8_760 / 9_000) - 1.0)
+    assert math.isnan(compounded_apy(with_end(result, -1.0)))
+
+
+def test_spreads_are_named_by_what_tells_them_apart(result: Result) -> None:
+    assert short_names(result) == ("BTC-USDT-PERP.bybit", "BTC-USDT-20240329.okx")
+    alone = replace(result, spreads=result.spreads[:1])
+    assert short_names(alone) == ("BTC-USDT / BTC-USDT-PERP",)
+    dated = [instrument(name) for name in ("BTC-USDT.okx", "BTC-USDT-20240329.okx", "BTC-USDT-20240628.okx")]
+    one_venue = replace(result, spreads=tuple(spreads(dated, ["cash_and_carry"])))
+    assert short_names(one_venue) == ("BTC-USDT-20240329", "BTC-USDT-20240628")
+    every = replace(result, spreads=tuple(spreads(dated)))
+    assert short_names(every)[-1] == "BTC-USDT-20240329 / BTC-USDT-20240628"
+    assert spread_titles(one_venue)[0] == "cash and carry: BTC-USDT-20240329"
+
+
+def test_trades_belong_to_the_bar_that_opens_and_deliveries_to_the_one_that_closes(result: Result) -> None:
+    bars = bars_of(result, result.fills)
+    assert bars[0] == 210
+    assert bars_with(result, "liquidation").tolist() == [5_200]
+    (delivery,) = bars_with(result, "settlement")
+    assert result.time_ns[delivery] == result.spreads[1].expiry_ns
 
 
 def test_verdict_of_a_few_hours_is_not_annualised(result: Result) -> None:

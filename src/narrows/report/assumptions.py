@@ -2,7 +2,8 @@
 
 from typing import Literal, NamedTuple
 
-from narrows.core.config import Desk, Venue
+from narrows.core.config import Venue
+from narrows.core.result import Result
 from narrows.report.numbers import percent
 
 Bias = Literal["flatters", "penalises", "either way"]
@@ -18,7 +19,13 @@ class Assumption(NamedTuple):
 _ALWAYS = (
     Assumption("A target decided at a bar's close fills in full at the next bar's open.", "flatters"),
     Assumption("All legs of a spread fill at the same moment; no leg is ever refused.", "flatters"),
+    Assumption(
+        "All legs of a spread move in whole lots of the coarsest leg, or none does; what is left over is "
+        "not traded.",
+        "either way",
+    ),
     Assumption("Our own orders move no price after the fill: impact is paid once and forgotten.", "flatters"),
+    Assumption("A fill never costs more than half the price, however thin the book.", "flatters"),
     Assumption("Every order takes liquidity and pays the taker fee; nothing rests in the book.", "penalises"),
     Assumption(
         "Liquidation is judged on closes. A second run judges it on highs and lows; the truth lies between.",
@@ -51,29 +58,46 @@ _ALWAYS = (
         "Funding is paid on the position held at the settlement, at the mark of that bar's close.",
         "either way",
     ),
+    Assumption(
+        "Interest on cash is earned on own cash only, not on the proceeds of short sales.", "penalises"
+    ),
     Assumption("What can be borrowed is not limited, and the borrow rate does not jump.", "flatters"),
 )
 
 
-def assumptions(desk: Desk) -> tuple[Assumption, ...]:
-    """The assumptions behind a simulated run of a desk.
+def assumptions(result: Result) -> tuple[Assumption, ...]:
+    """The assumptions behind a simulated run.
 
     Parameters
     ----------
-    desk : Desk
-        Its venues say which constants stand in for data.
+    result : Result
+        Its desk says which constants stand in for data at the venues of its legs; a venue without
+        a section in the desk file has the defaults of `core.config.Venue`.
     """
+    desk = result.desk
+    used = dict.fromkeys(leg.instrument.venue for spread in result.spreads for leg in spread.legs)
     shared: dict[Assumption, list[str]] = {}
-    for name, venue in desk.venues.items():
-        for one in _of_venue(venue):
+    for name in used:
+        for one in _of_venue(desk.venues.get(name, Venue()), desk.risk.max_leverage):
             shared.setdefault(one, []).append(name)
     own = (Assumption(f"{', '.join(names)}: {one.text}", one.bias) for one, names in shared.items())
     cash = f"Doing nothing earns {percent(desk.hurdle.apr, 2)} a year, every year, without risk."
-    return (*_ALWAYS, *own, Assumption(cash, "either way"))
-
-
-def _of_venue(venue: Venue) -> tuple[Assumption, ...]:
+    silent = [name for name in used if name not in desk.venues]
+    told = f"{', '.join(silent)}: the desk file says nothing, so every number below is a default."
     return (
+        *_ALWAYS,
+        *((Assumption(told, "either way"),) if silent else ()),
+        *own,
+        Assumption(cash, "either way"),
+    )
+
+
+def _of_venue(venue: Venue, max_leverage: float) -> tuple[Assumption, ...]:
+    fee = "the fee in force at the start, for an ordinary account"
+    if venue.taker_bps is not None:
+        fee = f"{venue.taker_bps:g} bp"
+    return (
+        Assumption(f"every fill costs {fee}.", "either way"),
         Assumption(
             f"where the data has no quotes, half a spread is {venue.half_spread_bps:g} bp and "
             f"{venue.depth_usd:,.0f} rests within 10 bp of the mid, in calm and in panic alike.",
@@ -82,6 +106,17 @@ def _of_venue(venue: Venue) -> tuple[Assumption, ...]:
         Assumption(
             f"maintenance margin is {percent(venue.maintenance, 2)} of notional and a liquidation costs "
             f"{venue.liquidation_fee_bps:g} bp.",
+            "either way",
+        ),
+        Assumption(
+            "a position is opened only as far as derivatives and borrowed coins stay within "
+            f"{min(venue.max_leverage, max_leverage):g} × margin equity.",
+            "penalises",
+        ),
+        Assumption(
+            f"a borrowed coin costs {percent(venue.borrow_apr, 2)} a year where the data has no rate, a "
+            f"negative cash balance {percent(venue.cash_borrow_apr, 2)}; own cash earns "
+            f"{percent(venue.cash_apr, 2)}.",
             "either way",
         ),
     )

@@ -1,26 +1,19 @@
 """The report of one run as one HTML file that needs nothing but a browser."""
 
-import base64
-import hashlib
-from contextlib import suppress
-from functools import cache
 from html import escape
-from importlib.util import find_spec
 from pathlib import Path
 
-import msgspec
-
-from narrows.core.errors import ConfigError
 from narrows.core.result import Result
 from narrows.core.time import iso
-from narrows.report.figures import Figure, figures
+from narrows.report.facts import Facts, facts
+from narrows.report.figure import NOTHING, Figure
+from narrows.report.figures import figures
 from narrows.report.numbers import bar_h, count, verdict
+from narrows.report.page import document, drawing, write
 from narrows.report.tables import (
-    Facts,
     Table,
     assumptions_table,
     config_text,
-    facts,
     fills_table,
     holdings_table,
     ledger_table,
@@ -30,49 +23,13 @@ from narrows.report.tables import (
 _WIDE = {"equity", "basis"}
 _LEDGER_TOLERANCE = 1e-9
 _SCREEN = 30  # rows
-
-
-@cache
-def _own(name: str) -> str:
-    return (Path(__file__).parent / name).read_text(encoding="utf-8")
-
-
-@cache
-def _plotly_js() -> bytes:
-    """plotly.js out of the installed Plotly wheel, found without importing it."""
-    found = find_spec("plotly")
-    for folder in (found.submodule_search_locations or ()) if found else ():
-        script = Path(folder) / "package_data" / "plotly.min.js"
-        if script.is_file():
-            return script.read_bytes()
-    raise ConfigError("plotly.min.js is not there", "report", "install plotly 6 or later")
-
-
-def _source_hash(script: bytes) -> str:
-    return "'sha256-" + base64.b64encode(hashlib.sha256(script).digest()).decode("ascii") + "'"
-
-
-def _policy(scripts: tuple[bytes, ...]) -> str:
-    """Content security policy: no request leaves the page, and only the scripts that we wrote run."""
-    allowed = " ".join(_source_hash(script) for script in scripts)
-    return f"default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; script-src {allowed}"
-
-
-def _data_block(identity: str, value: object) -> str:
-    """JSON inside a script element; `<` is written so that no text can close the element."""
-    text = msgspec.json.encode(value).decode("utf-8").replace("<", "\\u003c")
-    return f'<script type="application/json" id="{identity}">{text}</script>'
+_NOTES = 6  # before they fold away
 
 
 def _figure(figure: Figure, bars: int) -> str:
     wide = ' class="wide"' if figure.name in _WIDE else ""
-    head = f'<h2>{escape(figure.title)}</h2><p class="caption">{escape(figure.caption)}</p>'
-    if not (figure.data and bars):
-        return f'<figure{wide}>{head}<div class="empty">Nothing to draw.</div></figure>'
-    spec = _data_block(f"spec-{figure.name}", {"data": figure.data, "layout": figure.layout})
-    height = int(figure.layout["height"])
-    plot = f'<div class="plot" data-spec="spec-{figure.name}" style="height:{height}px"></div>'
-    return f"<figure{wide}>{head}{plot}{spec}</figure>"
+    drawn = drawing(figure.name, figure.data, figure.layout) if figure.data and bars else NOTHING
+    return f"<figure{wide}>{figure.heading}{drawn}</figure>"
 
 
 def _facts(group: Facts) -> str:
@@ -86,7 +43,7 @@ def _facts(group: Facts) -> str:
 
 
 def _kind(number: str) -> str:
-    if number == "0":
+    if number in ("0", "≈0"):
         return ' class="zero"'
     return ' class="minus"' if number.startswith("−") else ""
 
@@ -98,7 +55,11 @@ def _cells(texts: tuple[str, ...], words: int, tag: str) -> str:
 
 def _grid(table: Table, style: str = "") -> str:
     head = f"<tr>{_cells(table.head, table.words, 'th')}</tr>"
-    body = "".join(f"<tr>{_cells(row, table.words, 'td')}</tr>" for row in table.rows)
+    styles = table.styles or ("",) * len(table.rows)
+    body = "".join(
+        f'<tr class="{kind}">{_cells(row, table.words, "td")}</tr>'
+        for kind, row in zip(styles, table.rows, strict=True)
+    )
     note = f'<p class="caption">{escape(table.note)}</p>' if table.note else ""
     grid = f'<table class="{style}"><thead>{head}</thead><tbody>{body}</tbody></table>' if table.rows else ""
     return f'{note}<div class="scroll">{grid}</div>'
@@ -141,8 +102,15 @@ def _header(result: Result) -> str:
     )
 
 
+def _notes(notes: tuple[str, ...]) -> str:
+    """What stands in for something else; a long list folds away."""
+    title, listed = "What stands in for something else", "".join(f"<li>{escape(note)}</li>" for note in notes)
+    if len(notes) > _NOTES:
+        return _folded(title, count(len(notes), "substitute"), f"<ul>{listed}</ul>")
+    return f'<section class="table"><h2>{title}</h2><ul>{listed}</ul></section>' if notes else ""
+
+
 def _body(result: Result) -> str:
-    notes = "".join(f"<li>{escape(note)}</li>" for note in result.notes)
     fills = fills_table(result)
     return "".join(
         (
@@ -153,9 +121,7 @@ def _body(result: Result) -> str:
             + "</div>",
             _section(ledger_table(result), "sum"),
             _foldable(holdings_table(result)),
-            f'<section class="table"><h2>What stands in for something else</h2><ul>{notes}</ul></section>'
-            if notes
-            else "",
+            _notes(result.notes),
             _section(assumptions_table(result), "prose"),
             _folded(fills.title, fills.note, _grid(fills)) if fills.rows else "",
             _folded("Configuration", "with all defaults", f"<pre>{escape(config_text(result))}</pre>"),
@@ -166,16 +132,7 @@ def _body(result: Result) -> str:
 
 def page(result: Result) -> bytes:
     """The report as UTF-8 HTML; the same Result always gives the same bytes."""
-    plotly, draw = _plotly_js(), _own("draw.js").encode()
-    title = escape(f"{result.desk.name}: {verdict(result)}")
-    head = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_policy((plotly, draw))}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{_own('style.css')}</style></head><body><main>"
-    )
-    parts = (head.encode(), _body(result).encode(), b"</main><script>", plotly)
-    return b"".join((*parts, b"</script><script>", draw, b"</script></body></html>\n"))
+    return document(f"{result.desk.name}: {verdict(result)}", _body(result))
 
 
 def write_report(result: Result, path: str | Path) -> None:
@@ -188,14 +145,4 @@ def write_report(result: Result, path: str | Path) -> None:
     ConfigError
         If the path cannot be written.
     """
-    target = Path(path)
-    part = target.with_name(f".{target.name}.part")
-    content = page(result)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        part.replace(target)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise ConfigError(f"cannot write: {error.strerror}", str(target), "give another path") from None
+    write(page(result), path)

@@ -6,11 +6,15 @@ from collections.abc import Mapping
 import numpy as np
 
 from narrows.analytics.metrics import max_drawdown, return_apr, returns, sharpe
-from narrows.core.arrays import Float1D, Float2D
+from narrows.core.arrays import Float1D, Float2D, Int1D
+from narrows.core.event import FILL_REASONS, FillReason
 from narrows.core.instrument import Instrument
-from narrows.core.result import Result
+from narrows.core.result import Fills, Result
 from narrows.core.time import HOUR_NS, YEAR_H, iso
+from narrows.core.units import apy
 
+WORST_RATIO = 10.0  # where Result.margin_ratio is capped
+NIL = 0.5  # of the currency: what is printed as about zero
 _SHORTEST_YEARLY_H = 7 * 24.0  # below a week an annual rate says nothing
 
 
@@ -42,6 +46,35 @@ def return_on_collateral_apr(result: Result) -> float:
     return (result.equity_end / result.equity_start - 1.0) * YEAR_H / hours(result)
 
 
+def compounded_apy(result: Result) -> float:
+    """Profit over all capital tied up, as a compounded annual rate; NaN where nothing is left to compound."""
+    if not len(result.time_ns) or not result.equity_end > 0.0:
+        return math.nan
+    return apy(result.equity_end / result.equity_start - 1.0, hours(result))
+
+
+def yearly(result: Result, digits: int) -> str:
+    """What kind of annual rate is printed, with the other one beside it for a run longer than a year."""
+    if not hours(result) > YEAR_H:
+        return "simple"
+    return f"simple; {percent(compounded_apy(result), digits)} compounded"
+
+
+def bars_of(result: Result, fills: Fills) -> Int1D:
+    """The bar in which each fill happened, shape (N,): a trade at its open, anything else at its close."""
+    traded = fills.reason == FILL_REASONS.index("trade")
+    closes = np.where(traded, fills.time_ns + result.desk.bar_ns, fills.time_ns)
+    bars: Int1D = np.minimum(np.searchsorted(result.time_ns, closes), max(len(result.time_ns) - 1, 0))
+    return bars
+
+
+def bars_with(result: Result, reason: FillReason) -> Int1D:
+    """The bars in which something was filled for a reason, each once."""
+    fills = result.fills
+    bars: Int1D = np.unique(bars_of(result, fills)[fills.reason == FILL_REASONS.index(reason)])
+    return bars
+
+
 def instrument_of(result: Result, leg: int) -> Instrument:
     """The Instrument behind a leg of a Result."""
     one = result.legs[leg]
@@ -55,10 +88,28 @@ def legs_of(result: Result, spread: int) -> list[int]:
     return [number for number, leg in enumerate(result.legs) if leg.spread == spread]
 
 
-def spread_title(result: Result, spread: int) -> str:
-    """The id of a spread as words: ``cash and carry: BTC-USDT.okx / BTC-USDT-20270326.okx``."""
-    kind, _, legs = result.spreads[spread].id.partition(":")
-    return f"{kind.replace('_', ' ')}: {legs.replace('/', ' / ')}"
+def leg_name(result: Result, instrument_id: str) -> str:
+    """The id of an instrument, without its venue if the run knows only one."""
+    venues = {leg.instrument.venue for one in result.spreads for leg in one.legs}
+    return instrument_id.rpartition(".")[0] if len(venues) == 1 else instrument_id
+
+
+def short_names(result: Result) -> tuple[str, ...]:
+    """What tells the spreads of a run apart, one name each.
+
+    The second leg where that is enough, as the expiry of a future is; both legs otherwise.
+    """
+    named = [[leg_name(result, leg.instrument.id) for leg in one.legs] for one in result.spreads]
+    seconds = {pair[-1] for pair in named}
+    if len(named) > 1 and len(seconds) == len(named):
+        return tuple(pair[-1] for pair in named)
+    return tuple(" / ".join(pair) for pair in named)
+
+
+def spread_titles(result: Result) -> tuple[str, ...]:
+    """Kind and short name of each spread: ``cash and carry: BTC-USDT-20270326``."""
+    named = zip(result.spreads, short_names(result), strict=True)
+    return tuple(f"{one.kind.replace('_', ' ')}: {name}" for one, name in named)
 
 
 def notional(result: Result) -> Float2D:
@@ -144,13 +195,13 @@ def summary(result: Result) -> dict[str, float | int | str | Mapping[str, float 
 def verdict(result: Result) -> str:
     """What happened, in one sentence, with the hurdle beside it."""
     earned, hurdle = return_on_collateral_apr(result), result.desk.hurdle.apr
-    cash = f"holding cash would have earned {percent(hurdle)} a year"
     if not len(result.time_ns):
         return "No bars: there is nothing to judge."
     if not math.isfinite(earned):
         return "The equity is not a finite number: this run cannot be trusted."
     if not len(result.fills):
-        return f"Did not trade; {cash}."
+        cash = f"holding cash would have earned {percent(hurdle)} a year"
+        return f"Did not trade: {_why_idle(result)}; {cash}."
     profit = result.equity_end - result.equity_start
     if hours(result) < _SHORTEST_YEARLY_H:
         return (
@@ -159,12 +210,21 @@ def verdict(result: Result) -> str:
         )
     beaten = "that beat holding cash" if earned > hurdle else "holding cash was better"
     word = "Earned" if earned >= 0.0 else "Lost"
-    text = (
-        f"{word} {percent(abs(earned))} a year on collateral against a hurdle of {percent(hurdle)}: {beaten}"
-    )
+    kind = yearly(result, 1).replace("−", "")
+    text = f"{word} {percent(abs(earned))} a year ({kind}) on collateral "
+    text += f"against a hurdle of {percent(hurdle)}: {beaten}"
     if result.liquidations:
         text += f"; {count(result.liquidations, 'liquidation')} on the way"
     return text + "."
+
+
+def _why_idle(result: Result) -> str:
+    """Why nothing was traded, as far as a Result can tell: what a strategy wanted is not in it."""
+    blind = [leg for number, leg in enumerate(result.legs) if np.isnan(result.mark[:, number]).all()]
+    silent = dict.fromkeys(leg.instrument for leg in blind)
+    if silent:
+        return f"no price was ever known of {', '.join(silent)}"
+    return "no target was ever filled"
 
 
 def percent(fraction: float, digits: int = 1) -> str:
@@ -172,6 +232,25 @@ def percent(fraction: float, digits: int = 1) -> str:
     return f"{fraction * 100:.{digits}f}\u00a0%".replace("-", "−") if math.isfinite(fraction) else "–"
 
 
-def count(number: int, noun: str) -> str:
-    """A number with its noun: ``1 fill``, ``2,000 fills``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def money(amount: float) -> str:
+    """``+41,203``; ``0`` only for nothing at all, ``≈0`` for less than a half; an en dash where not known."""
+    if amount == 0.0:
+        return "0"
+    if abs(amount) < NIL:
+        return "≈0"
+    return f"{amount:+,.0f}".replace("-", "−") if math.isfinite(amount) else "–"
+
+
+def decimal(value: float, digits: int) -> str:
+    """``1,234.5`` with a true minus; an en dash where not known."""
+    return f"{value:,.{digits}f}".replace("-", "−") if math.isfinite(value) else "–"
+
+
+def moment(time_ns: int) -> str:
+    """``2024-03-29 08:00``, UTC."""
+    return iso(time_ns)[:16].replace("T", " ")
+
+
+def count(number: int, noun: str, many: str = "") -> str:
+    """A number with its noun: ``1 fill``, ``2,000 fills``; `many` where an s is not enough."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {many or noun + 's'}"

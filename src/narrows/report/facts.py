@@ -1,0 +1,182 @@
+"""The facts of a run: did it pay, where did it come from, how near to the end, what did trading cost."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from narrows.analytics.metrics import max_drawdown, returns, sharpe
+from narrows.core.result import Fills, Result
+from narrows.core.time import YEAR_H
+from narrows.core.units import to_bps
+from narrows.report.numbers import (
+    WORST_RATIO,
+    bars_with,
+    count,
+    decimal,
+    equity_path,
+    hours,
+    moment,
+    money,
+    notional,
+    percent,
+    periods_per_year,
+    return_on_collateral_apr,
+    turnover_by_leg,
+    worst_margin,
+    yearly,
+)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One number with its unit or context."""
+
+    label: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What answers one question; the first fact is the answer."""
+
+    question: str
+    facts: tuple[Fact, ...]
+
+
+def _paid(result: Result) -> Facts:
+    currency, path = result.desk.currency, equity_path(result)
+    bars = len(result.time_ns)
+    profit = result.equity_end - result.equity_start
+    periods, apr = periods_per_year(result), result.desk.hurdle.apr
+    idle = result.equity_start * apr * hours(result) / YEAR_H
+    gains = returns(path)
+    ratio, excess = (sharpe(gains - cost, periods) for cost in (0.0, apr / periods))
+    fall = max_drawdown(path) if bars else math.nan
+    return Facts(
+        "Did it pay?",
+        (
+            Fact(
+                "return on collateral",
+                percent(return_on_collateral_apr(result), 2),
+                f"a year, {yearly(result, 2)}; hurdle {percent(apr, 2)}, simple",
+            ),
+            Fact("profit", money(profit), currency),
+            Fact("doing nothing", money(idle), f"{currency} at the hurdle"),
+            Fact(
+                "Sharpe ratio",
+                decimal(ratio, 2),
+                f"{periods:,.0f} periods a year, over zero"
+                + (f"; {decimal(excess, 2)} over the hurdle" if math.isfinite(excess) else ""),
+            ),
+            Fact("largest drawdown", percent(fall, 2), "of the peak, at closes"),
+        ),
+    )
+
+
+def _sources(result: Result) -> Facts:
+    share = YEAR_H / (hours(result) * result.equity_start) if len(result.time_ns) else math.nan
+    parts = sorted(result.ledger.by_category.items(), key=lambda part: -abs(part[1]))
+    largest = tuple(
+        Fact(
+            name.replace("_", " "),
+            money(amount),
+            f"{percent(amount * share, 2)} of the capital a year, simple",
+        )
+        for name, amount in parts[:4]
+        if amount
+    )
+    error = result.ledger_error
+    return Facts(
+        "Where did it come from?",
+        (
+            *(largest or (Fact("nothing moved", money(0.0), result.desk.currency),)),
+            Fact(
+                "ledger against equity",
+                f"{error:.0e}" if error else "exact",
+                "of capital, must stay below 1e-9",
+            ),
+        ),
+    )
+
+
+def _worst_margin(result: Result) -> Fact:
+    worst = worst_margin(result)
+    if worst is None or worst[0] == 0.0:
+        return Fact("worst margin ratio", "–", "no margin was needed")
+    ratio, bar, wallet = worst
+    value = decimal(ratio, 3) if ratio < WORST_RATIO else f"{WORST_RATIO:g} or worse"
+    place = f"{result.wallets[wallet]}, {moment(int(result.time_ns[bar]))}"
+    return Fact("worst margin ratio", value, f"{place}; at 1 the venue liquidates")
+
+
+def _liquidated(label: str, number: int, forced: Fills) -> Fact:
+    first = f"the first {moment(int(forced.time_ns.min()))}" if len(forced) else ""
+    return Fact(label, f"{number:,}", first)
+
+
+def _unhedged(result: Result) -> tuple[Fact, ...]:
+    """The largest unhedged delta; where a leg was taken away, the largest outside such bars too."""
+    delta = result.residual_delta
+    if not len(delta) or not delta.any():
+        return (Fact("unhedged delta", percent(result.residual_delta_max, 2), "of equity, at most"),)
+    bar = int(np.nanargmax(delta))
+    when = moment(int(result.time_ns[bar]))
+    value = percent(result.residual_delta_max, 2)
+    delivered, forced = bars_with(result, "settlement"), bars_with(result, "liquidation")
+    if bar in delivered:
+        note = f"of equity, at delivery, {when}, until the other leg is closed at the next open"
+    elif bar in forced:
+        note = f"of equity, at a liquidation, {when}, until the other leg is closed at the next open"
+    else:
+        return (Fact("unhedged delta", value, f"of equity, at most; {when}"),)
+    rest = delta.copy()
+    rest[np.concatenate((delivered, forced))] = 0.0
+    worst = int(np.nanargmax(rest))
+    where = f"of equity, {moment(int(result.time_ns[worst]))}" if rest[worst] > 0.0 else "never"
+    kind = "outside deliveries" if not len(forced) else "outside these"
+    return Fact("unhedged delta", value, note), Fact(kind, percent(float(rest[worst]), 2), where)
+
+
+def _survival(result: Result) -> Facts:
+    fall = result.equity.min(initial=result.equity_start) / result.equity_start - 1.0
+    return Facts(
+        "How near to the end?",
+        (
+            _worst_margin(result),
+            _liquidated("liquidations on closes", result.liquidations, result.fills.liquidations),
+            _liquidated(
+                "liquidations on highs and lows", result.liquidations_high_low, result.liquidated_high_low
+            ),
+            Fact("lowest equity", percent(fall, 2), "against the capital"),
+            *_unhedged(result),
+        ),
+    )
+
+
+def _trading(result: Result) -> Facts:
+    turnover = float(turnover_by_leg(result).sum())
+    ledger = result.ledger.by_category
+    cost = -(ledger["fees"] + ledger["slippage"])
+    gross = np.abs(notional(result)).sum(axis=1)
+    use = float((gross > 0.0).mean()) if len(gross) else math.nan
+    return Facts(
+        "What did trading cost?",
+        (
+            Fact(
+                "costs",
+                f"{decimal(to_bps(cost / turnover), 1)} bp" if turnover else "–",
+                "of turnover: fees and slippage",
+            ),
+            Fact("round trips", f"{result.round_trips:,}", count(len(result.fills), "fill")),
+            Fact("turnover", f"{turnover / result.equity_start:,.1f} ×", "of the capital, all legs"),
+            Fact("fees", money(ledger["fees"]), result.desk.currency),
+            Fact("in the market", percent(use), "of the bars"),
+        ),
+    )
+
+
+def facts(result: Result) -> tuple[Facts, ...]:
+    """The numbers of a run, in the order a trader asks for them."""
+    return _paid(result), _sources(result), _survival(result), _trading(result)

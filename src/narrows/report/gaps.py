@@ -1,0 +1,196 @@
+"""The gap of each spread: what it was, what was normal for it, and when it was traded."""
+
+import numpy as np
+
+from narrows.analytics.basis import basis_rate, hours_to_expiry
+from narrows.core.arrays import Float1D, Int1D
+from narrows.core.event import FILL_REASONS
+from narrows.core.result import Result
+from narrows.core.time import YEAR_H
+from narrows.core.units import to_bps
+from narrows.report.figure import (
+    BAND,
+    FEW_POINTS,
+    POINTS,
+    RED,
+    SERIES,
+    Figure,
+    Spec,
+    curve,
+    frame,
+    plain_axis,
+    side,
+    stacked,
+    time_axis,
+)
+from narrows.report.numbers import bar_h, busiest, count, legs_of, spread_titles
+from narrows.report.thin import extremes, packed, strided
+
+MOST_MARKERS = 1_000  # of one kind on one spread
+PANELS, PANEL_PX = 6, 190
+NORMAL_DAYS = 30
+
+MARKERS: dict[str, Spec] = {
+    "entry": {"symbol": "triangle-up", "color": "#159a78", "size": 9},
+    "exit": {"symbol": "triangle-down", "color": "#e0743a", "size": 9},
+    "liquidation": {"symbol": "x", "color": RED, "size": 10},
+    "settlement": {"symbol": "diamond", "color": "#8a6fd1", "size": 9},
+}
+
+
+def spread_basis(result: Result, spread: int) -> Float1D:
+    """Second leg over first leg − 1 at the marks, fraction, shape (T,).
+
+    NaN where a mark is not known, and after a leg was delivered: its last mark says nothing then.
+    """
+    first, second = legs_of(result, spread)[:2]
+    expiry_ns = result.spreads[spread].expiry_ns
+    gap = basis_rate(result.mark[:, first], result.mark[:, second])
+    return np.where((expiry_ns > 0) & (result.time_ns > expiry_ns), np.nan, gap)
+
+
+def _years_left(result: Result, spread: int) -> Float1D:
+    """Years until the gap closes by contract, shape (T,); all NaN for a spread that no date closes."""
+    one = result.spreads[spread]
+    if one.kind != "cash_and_carry":
+        return np.full(len(result.time_ns), np.nan)
+    left = hours_to_expiry(result.time_ns, one.expiry_ns) / YEAR_H
+    return np.where(left > 0.0, left, np.nan)
+
+
+def normal_range(values: Float1D, bars: int, at: Int1D) -> tuple[Float1D, Float1D]:
+    """Mean ± 2 standard deviations of the last `bars` values, at the chosen bars only.
+
+    Causal: each window ends at its own bar. NaN where the value itself is not known, and before a
+    third of the window is. Only bars that are drawn are computed, which is why this is no rolling
+    statistic over all of them.
+    """
+    padded = np.concatenate((np.full(bars - 1, np.nan), values))
+    windows = padded[at[:, None] + np.arange(bars)]
+    known = (~np.isnan(windows)).sum(axis=1).astype(np.float64)
+    known[(known < max(bars // 3, 2)) | np.isnan(values[at])] = np.nan
+    mean = np.nansum(windows, axis=1) / known
+    deviation = np.sqrt(np.nansum((windows - mean[:, None]) ** 2, axis=1) / (known - 1.0))
+    return mean - 2.0 * deviation, mean + 2.0 * deviation
+
+
+def trades_of(result: Result, spread: int) -> dict[str, Int1D]:
+    """When a spread was entered, left, liquidated and settled: kind → bar indices, each bar once.
+
+    A trade fills at an open and is placed at the close just before it, which is what was known.
+    """
+    fills, kinds = result.fills, np.empty(len(result.fills), dtype="<U11")
+    for leg in legs_of(result, spread):
+        mine = np.flatnonzero(fills.leg == leg)
+        after = np.cumsum(fills.quantity[mine])
+        grown = np.abs(after) > np.abs(after - fills.quantity[mine])
+        kinds[mine] = np.where(grown, "entry", "exit")
+        reason = np.array(FILL_REASONS)[fills.reason[mine]]
+        kinds[mine] = np.where(reason == "trade", kinds[mine], reason)
+    bar = np.searchsorted(result.time_ns, fills.time_ns, side="left")
+    bar = np.minimum(bar, max(len(result.time_ns) - 1, 0))
+    return {kind: np.unique(bar[kinds == kind]) for kind in MARKERS}
+
+
+def normal_gap(result: Result, spread: int, at: Int1D) -> tuple[Float1D, Float1D]:
+    """Normal range of a gap in bp at the chosen bars, from the 30 days up to each.
+
+    A gap that a date closes shrinks by itself, so what is normal there is its annual rate.
+    """
+    bars = max(round(NORMAL_DAYS * 24 / bar_h(result)), 2)
+    gap = spread_basis(result, spread)
+    left = _years_left(result, spread)
+    if np.isnan(left).all():
+        low, high = normal_range(to_bps(gap), bars, at)
+        return low, high
+    low, high = normal_range(gap / left, bars, at)
+    return to_bps(low * left[at]), to_bps(high * left[at])
+
+
+def _band(result: Result, spread: int, axis: str, legend: bool) -> list[Spec]:
+    at = strided(len(result.time_ns), FEW_POINTS)
+    low, high = normal_gap(result, spread, at)
+    known = ~np.isnan(low)
+    times, every = result.time_ns[at][known], np.arange(int(known.sum()))
+    edge: Spec = {"yaxis": axis, "line": {"width": 0}, "hoverinfo": "skip", "legendgroup": "normal"}
+    fill: Spec = {"fill": "tonexty", "fillcolor": BAND, "name": f"normal, {NORMAL_DAYS} d"}
+    return [
+        curve(times, low[known], every, showlegend=False, **edge),
+        curve(times, high[known], every, showlegend=legend, **edge, **fill),
+    ]
+
+
+def _gap(result: Result, spread: int, gap: Float1D, axis: str, colour: str) -> Spec:
+    """The line of one gap; where a date closes it, its annual rate shows on hovering."""
+    at = extremes(gap, POINTS)
+    line = curve(result.time_ns, gap, at, yaxis=axis, name=result.spreads[spread].id, showlegend=False)
+    rate = 1e-4 * gap / _years_left(result, spread)
+    annual: Spec = {"hovertemplate": "%{y:.1f} bp"}
+    if not np.isnan(rate).all():
+        annual = {
+            "hovertemplate": "%{y:.1f} bp, %{customdata:.1%} a year",
+            "customdata": packed(rate[at], "f4"),
+        }
+    return line | annual | {"line": {"color": colour, "width": 1.2}}
+
+
+def _marks(result: Result, spread: int, values: Float1D, axis: str, shown: set[str]) -> list[Spec]:
+    """Fill markers of one panel; `shown` collects the kinds that the legend has already."""
+    found = []
+    for kind, bars in trades_of(result, spread).items():
+        if not len(bars):
+            continue
+        at = bars[strided(len(bars), MOST_MARKERS)]
+        found.append(
+            curve(result.time_ns, values, at, yaxis=axis, name=kind, legendgroup=kind)
+            | {
+                "mode": "markers",
+                "cliponaxis": False,
+                "showlegend": kind not in shown,
+                "marker": MARKERS[kind] | {"line": {"width": 1, "color": "rgba(255,255,255,0.8)"}},
+                "hovertemplate": f"{kind} at %{{y:.1f}} bp",
+            }
+        )
+        shown.add(kind)
+    return found
+
+
+def basis(result: Result) -> Figure:
+    """The gap of each spread in bp with its normal range and the fills, one panel each.
+
+    With more than six spreads, those with the largest turnover.
+    """
+    chosen, left_out = busiest(result, PANELS)
+    panels = max(len(chosen), 1)
+    names = spread_titles(result)
+    domains = stacked([1.0] * panels, 46 / (PANEL_PX * panels))
+    data: list[Spec] = []
+    titles, axes = [], {}
+    shown: set[str] = set()
+    for row, spread in enumerate(sorted(chosen)):
+        number = "" if row == 0 else str(row + 1)
+        gap, axis = to_bps(spread_basis(result, spread)), f"y{number}"
+        data += _band(result, spread, axis, legend=row == 0)
+        data.append(_gap(result, spread, gap, axis, SERIES[row]))
+        data += _marks(result, spread, gap, axis, shown)
+        axes[f"yaxis{number}"] = plain_axis(domain=domains[row], nticks=5, title=side("bp"))
+        titles.append(_panel_title(names[spread], domains[row][1]))
+    last = "y" if panels == 1 else f"y{panels}"
+    layout = frame(
+        90 + PANEL_PX * panels,
+        hovermode="closest",
+        margin={"l": 56, "r": 12, "t": 58, "b": 30},
+        annotations=titles,
+        xaxis=time_axis(result, anchor=last),
+        **(axes or {"yaxis": plain_axis()}),
+    )
+    layout["legend"] |= {"y": 1.0, "yref": "container", "yanchor": "top"}
+    caption = f"Second leg over first − 1, at the marks. Shaded: mean ± 2 sd of the last {NORMAL_DAYS} days"
+    caption += ", of the annual rate where a date closes the gap."
+    caption += f" The spreads traded most; {count(left_out, 'other')} left out." if left_out else ""
+    return Figure("basis", "The gap, and when it was traded", caption, tuple(data), layout)
+
+
+def _panel_title(text: str, top: float) -> Spec:
+    place = {"xref": "paper", "yref": "paper", "x": 0, "y": top, "xanchor": "left", "yanchor": "bottom"}
+    return place | {"text": text, "showarrow": False, "font": {"size": 11}, "xshift": -44}
