@@ -60,6 +60,56 @@ def test_a_window_takes_closes_after_start_up_to_end(folder: Folder) -> None:
     _same(prices.close[:, 0], [12, 13, 14])
 
 
+def test_a_window_beyond_the_data_ends_where_the_data_ends(folder: Folder) -> None:
+    folder.bars(bars_frame([10, 11, 12], start=START + 3600))
+    folder.bars(bars_frame([20, 21, 22], start=START + 3 * 3600), symbol="ETH-USDT")
+    early, late = T0 - 1000 * HOUR_NS, T0 + 1000 * HOUR_NS
+    prices = panel(folder.catalog, [SPOT, "ETH-USDT.venue"], HOUR_NS, early, late)
+    assert _hours(prices) == [2, 3, 4, 5, 6]
+    before = "no bars before it, though 2023-11-20T08:00:00Z was asked for"
+    after = "no bars after it, though 2024-02-11T16:00:00Z was asked for"
+    assert prices.notes == (
+        f"the window starts 2024-01-01T01:00:00Z: {before}",
+        f"the window ends 2024-01-01T06:00:00Z: {after}",
+    )
+    same = panel(folder.catalog, [SPOT, "ETH-USDT.venue"], HOUR_NS)
+    assert _hours(same) == _hours(prices)
+    assert same.notes == ()
+    alone = panel(folder.catalog, [SPOT], HOUR_NS, early, T0 + 3 * HOUR_NS)
+    assert _hours(alone) == [2, 3]
+    assert alone.notes == prices.notes[:1]
+    days = panel(folder.catalog, [SPOT], 24 * HOUR_NS, early, late)  # the day is not empty: it stays
+    assert _hours(days) == [24]
+
+
+def test_only_instruments_with_bars_in_the_window_hold_its_ends(folder: Folder) -> None:
+    folder.bars(bars_frame([10, 11, 12]))
+    folder.bars(bars_frame([20] * 3, start=START + 100 * 3600), symbol="ETH-USDT")
+    ids = ["ETH-USDT.venue", SPOT]
+    prices = panel(folder.catalog, ids, HOUR_NS, T0, T0 + 50 * HOUR_NS, leave_out=True)
+    assert _hours(prices) == [1, 2, 3]
+    assert prices.notes[1:] == ("left out, no bars in the window: ETH-USDT.venue",)
+    assert len(panel(folder.catalog, ids, HOUR_NS)) == 103  # empty inside, not at an end
+
+
+@pytest.mark.parametrize(("start", "end"), [(50, 90), (50, 0), (-90, -50)])
+@pytest.mark.parametrize("leave_out", [True, False])
+def test_a_window_without_any_data_is_refused(folder: Folder, start: int, end: int, leave_out: bool) -> None:
+    folder.bars(bars_frame([10, 11, 12]))
+    window = (T0 + start * HOUR_NS, T0 + end * HOUR_NS if end else 0)
+    says = rf"no bars of {SPOT} in \(20.+; the catalogue has 2024-01-01T01:00:00Z to 2024-01-01T03:00:00Z"
+    with pytest.raises(DataError, match=says):
+        panel(folder.catalog, [SPOT], HOUR_NS, *window, leave_out)
+
+
+def test_a_delivery_after_the_last_bar_needs_no_price(folder: Folder) -> None:
+    folder.bars(bars_frame([10] * 28))
+    folder.bars(bars_frame([20] * 28), symbol="BTC-USDT-20240102")  # delivered at hour 32
+    prices = panel(folder.catalog, [SPOT, DATED], HOUR_NS, 0, T0 + 1000 * HOUR_NS)
+    assert _hours(prices)[-1] == 28
+    assert np.isnan(prices.settlement).all()
+
+
 def test_missing_bars_stay_unknown(folder: Folder) -> None:
     folder.bars(bars_frame([10, 11, 12, 13]).filter(pl.col("c") != 12))
     _same(panel(folder.catalog, [SPOT], HOUR_NS).close[:, 0], [10, 11, np.nan, 13])

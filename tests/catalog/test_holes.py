@@ -40,7 +40,7 @@ def test_missing_bars_are_counted_and_the_longest_hole_is_placed(folder: Folder)
         (7, 9, (f"{SPOT}: 1 of 2 bars missing, the longest hole 1 bar from 2024-01-01T08:00:00Z",)),
         (5, 8, (f"{SPOT}: 2 of 3 bars missing, the longest hole 2 bars from 2024-01-01T07:00:00Z",)),
         (8, 19, ()),
-        (20, 48, ()),  # after its last bar it is not missing but gone
+        (20, 24, ()),
     ],
 )
 def test_missing_bars_are_those_in_the_window(
@@ -48,6 +48,13 @@ def test_missing_bars_are_those_in_the_window(
 ) -> None:
     folder.bars(_closes(24, 3, 7, 8))
     assert panel(folder.catalog, [SPOT], HOUR_NS, T0 + start * HOUR_NS, T0 + end * HOUR_NS).notes == told
+
+
+def test_after_its_last_bar_an_instrument_is_not_missing_but_gone(folder: Folder) -> None:
+    folder.bars(_closes(24))
+    folder.bars(_closes(48), symbol="ETH-USDT")
+    window = (T0 + 20 * HOUR_NS, T0 + 48 * HOUR_NS)
+    assert panel(folder.catalog, [SPOT, "ETH-USDT.venue"], HOUR_NS, *window).notes == ()
 
 
 def _perp_notes(folder: Folder, start: int = 0, end: int = 0) -> list[str]:

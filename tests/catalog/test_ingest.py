@@ -231,6 +231,93 @@ def test_an_interval_may_change_from_record_to_record(folder: Folder) -> None:
     assert (told.rows, told.gaps) == (3, 0)
 
 
+def test_records_closer_than_their_interval_are_refused(folder: Folder) -> None:
+    carried = rates_frame([1e-4] * 8 + [2e-4] * 8, step=HOUR)
+    says = (
+        r"x\.parquet.+a record of 8\.0 h, less than that after the one before it, "
+        r"at 2024-01-01T01:00:00Z \(row 2, 15 in all\).+say carried_forward = true"
+    )
+    with pytest.raises(DataError, match=says):
+        folder.funding(carried)
+    assert not folder.path.exists()
+    assert folder.funding(carried, more="carried_forward = true")[0].rows == 2
+
+
+@pytest.mark.parametrize(
+    ("hours", "intervals", "refused"),
+    [
+        ([0, 8, 12, 16, 17], [8, 8, 4, 4, 1], None),  # the interval shrinks
+        ([0, 1, 5, 13, 29], [1, 1, 4, 8, 8], None),  # it grows, and one is missing
+        ([0, 8, 12, 13], [8, 8, 4, 4], "2024-01-01T13:00:00Z"),
+        ([0, 8, 12, 20], [8, 8, 8, 8], "2024-01-01T12:00:00Z"),
+    ],
+)
+def test_a_record_is_as_far_from_the_one_before_as_its_own_interval(
+    folder: Folder, hours: list[int], intervals: list[int], refused: str | None
+) -> None:
+    frame = rates_frame([1e-4] * len(hours)).with_columns(
+        t=pl.Series([START + HOUR * hour for hour in hours]), i=pl.Series(intervals)
+    )
+    text = FUNDING.format(file=folder.write(frame), symbol="BTC-USDT-PERP", more="")
+    text = text.replace("interval_h = 8", "").replace('rate = "r"', 'rate = "r", interval_h = "i"')
+    if refused is None:
+        assert folder.ingest(text)[0].rows == len(hours)
+        return
+    with pytest.raises(DataError, match=rf"less than that after the one before it, at {refused}"):
+        folder.ingest(text)
+
+
+def test_the_same_settlements_on_two_clocks_are_not_paid_twice(folder: Folder) -> None:
+    folder.funding(rates_frame([1e-4] * 6))
+    before = folder.files()
+    says = r"a record of 8\.0 h, less than that .+ at 2024-01-01T03:00:00Z .+what is stored"
+    with pytest.raises(DataError, match=says):
+        folder.funding(rates_frame([1e-4] * 6, start=START + 3 * HOUR))
+    assert folder.files() == before
+
+
+def _carried(settled: list[float], hours: int) -> pl.DataFrame:
+    """Hourly rows, each settled rate repeated over so many of them."""
+    return rates_frame([rate for rate in settled for _ in range(hours)], step=HOUR)
+
+
+@pytest.mark.parametrize("declared", [1, 2, 4])
+def test_rates_carried_further_than_the_interval_are_refused(folder: Folder, declared: int) -> None:
+    file = folder.write(_carried([n * 1e-6 for n in range(60)], 8))
+    text = FUNDING.format(file=file, symbol="BTC-USDT-PERP", more="carried_forward = true")
+    with pytest.raises(DataError, match=rf"rates change every 8 h, the mapping says {declared} h"):
+        folder.ingest(text.replace("interval_h = 8", f"interval_h = {declared}"))
+    assert folder.ingest(text)[0].rows == 60
+
+
+def test_a_rate_pinned_for_days_may_be_carried_forward(folder: Folder) -> None:
+    pinned = [1e-4] * 400
+    assert folder.funding(_carried(pinned, 8), more="carried_forward = true")[0].rows == 400
+    for n in range(0, 400, 9):  # now and then it moves for one settlement, at any hour of the grid
+        pinned[n] = n * 1e-7
+    text = FUNDING.format(
+        file=folder.write(_carried(pinned, 2), "y.parquet"), symbol="ETH-USDT-PERP", more=""
+    )
+    told = folder.ingest(text.replace("interval_h = 8", "interval_h = 2\ncarried_forward = true"))
+    assert told[0].rows == 400
+
+
+@pytest.mark.parametrize(("table", "bar"), [("bars", "30m"), ("bars", "15m"), ("marks", "30m")])
+def test_rows_further_apart_than_the_bar_are_refused(folder: Folder, table: str, bar: str) -> None:
+    frame = bars_frame([10, 11, 12, 13, 14]).filter(pl.col("c") != 13)
+    text = BARS.format(file=folder.write(frame), symbol="BTC-USDT", more="")
+    if table == "marks":
+        text = text.replace('"bars"', '"marks"').replace('open = "o", high = "h", low = "l", close', "mark")
+    assert folder.ingest(text)[0].rows == 4
+    with pytest.raises(DataError, match=rf"x\.parquet: .+: rows are 1 h apart, the mapping says {bar}; "):
+        folder.ingest(text.replace('"1h"', f'"{bar}"'))
+
+
+def test_rows_dropped_for_want_of_a_price_do_not_space_the_bars(folder: Folder) -> None:
+    thin = bars_frame([10 if n % 3 == 0 else None for n in range(30)])
+    assert folder.bars(thin, more='null = "drop"')[0].rows == 10
+
+
 @pytest.mark.parametrize(
     ("form", "stamps"),
     [

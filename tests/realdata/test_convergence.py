@@ -7,7 +7,6 @@ import pytest
 
 from narrows.catalog import named, panel
 from narrows.core.arrays import FloatArray
-from narrows.core.errors import DataError
 from narrows.core.time import DAY_NS, HOUR_NS, to_ns
 from realdata.real import Real
 
@@ -74,13 +73,15 @@ def test_bars_of_a_day_are_delivered_too(catalogue: Real) -> None:
     )
 
 
-def test_a_future_whose_source_stops_before_delivery_is_refused_if_it_would_be_delivered(
-    catalogue: Real,
-) -> None:
+def test_a_window_ends_with_the_data_and_so_before_a_delivery_that_is_not_in_it(catalogue: Real) -> None:
     late = "BTC-USDT-20250328.binance"
-    assert np.isnan(panel(catalogue.catalog, [SPOT, late], HOUR_NS).settlement).all()
-    with pytest.raises(DataError, match=f"no price for the delivery of {late} at 2025-03-28T08:00:00Z"):
-        panel(catalogue.catalog, [SPOT, late], HOUR_NS, 0, to_ns(date(2025, 4, 1)))
+    prices = panel(catalogue.catalog, [SPOT, late], HOUR_NS, to_ns(date(2000, 1, 1)), to_ns(date(2030, 1, 1)))
+    assert len(prices) == len(panel(catalogue.catalog, [SPOT, late], HOUR_NS)) == 15592
+    assert np.isnan(prices.settlement).all()
+    assert [note.partition(":00Z: ")[0] for note in prices.notes[:2]] == [
+        "the window starts 2023-06-01T00:00",
+        "the window ends 2025-03-11T16:00",
+    ]
 
 
 def test_bars_are_whole_and_funding_that_starts_late_is_said(catalogue: Real) -> None:

@@ -68,7 +68,8 @@ def _span(catalog: Catalog, one: Instrument) -> tuple[int, int]:
 
 def _grid(
     catalog: Catalog, instruments: Sequence[Instrument], bar_ns: int, start_ns: int, end_ns: int
-) -> Grid:
+) -> tuple[Grid, list[str]]:
+    """The window without the ends in which no instrument has a bar, and what was left off."""
     if bar_ns <= 0:
         raise ConfigError(f"bar of {bar_ns} ns", "panel", "give a positive length")
     if start_ns and end_ns and end_ns <= start_ns:
@@ -78,12 +79,27 @@ def _grid(
     spans = [_span(catalog, one) for one in instruments]
     if not spans:
         raise ConfigError("no instruments", "panel", "name at least one")
-    first = start_ns // bar_ns + 1 if start_ns else -(-min(first for first, _ in spans) // bar_ns)
-    last = (end_ns or max(last for _, last in spans)) // bar_ns  # a bar that is not over is not a bar
+    held = [(born, last) for born, last in spans if last > start_ns and (born <= end_ns or not end_ns)]
+    if not held:
+        window = f"({iso(start_ns) if start_ns else '…'}, {iso(end_ns) if end_ns else '…'}]"
+        have = f"{iso(min(born for born, _ in spans))} to {iso(max(last for _, last in spans))}"
+        what = f"no bars of {', '.join(one.id for one in instruments)} in {window}"
+        raise DataError(what, f"catalogue {catalog.root}", f"the catalogue has {have}")
+    born, dead = min(born for born, _ in held), max(last for _, last in held)
+    first = max(start_ns // bar_ns + 1 if start_ns else 0, -(-born // bar_ns))
+    last = min(end_ns // bar_ns, -(-dead // bar_ns)) if end_ns else dead // bar_ns  # none that is not over
     if last < first:
-        span = f"({iso((first - 1) * bar_ns)}, {iso(end_ns or max(last for _, last in spans))}]"
+        span = f"({iso((first - 1) * bar_ns)}, {iso(end_ns or dead)}]"
         raise DataError(f"no whole bar of {bar_ns / HOUR_NS:g} h in {span}", "panel", "widen start and end")
-    return Grid(first * bar_ns, bar_ns, last - first + 1)
+    grid = Grid(first * bar_ns, bar_ns, last - first + 1)
+    said = []
+    if start_ns and first > start_ns // bar_ns + 1:
+        asked = f"no bars before it, though {iso(start_ns)} was asked for"
+        said.append(f"the window starts {iso(grid.start)}: {asked}")
+    if end_ns // bar_ns > last:
+        asked = f"no bars after it, though {iso(end_ns)} was asked for"
+        said.append(f"the window ends {iso(grid.end)}: {asked}")
+    return grid, said
 
 
 def _floats(frame: pl.DataFrame, name: str) -> Float1D:
@@ -263,8 +279,8 @@ def panel(
         Length of a bar; stored bars that are shorter are merged (first open, highest high, lowest
         low, last close, summed volume). Closes are multiples of it since the epoch.
     start_ns, end_ns : int
-        Closes in (start, end]; 0 = as far as the bars of any of the instruments reach. A bar that
-        is not over by then is left out.
+        Closes in (start, end]; 0 = as far as the bars of any of the instruments reach, and no window
+        reaches further, said in `Panel.notes`. A bar that is not over by then is left out.
     leave_out : bool
         Whether instruments without bars in the window may be left out, said in `Panel.notes`;
         otherwise they are an error.
@@ -287,13 +303,13 @@ def panel(
         If an instrument is not in the catalogue, the bar is shorter than the stored one, or the
         window ends before it starts.
     DataError
-        If an instrument has no bars in the window, a partition is damaged, funding was settled in
-        a bar without a price, or a delivery in the window has none.
+        If an instrument has no bars in the window, or none has; if a partition is damaged, funding
+        was settled in a bar without a price, or a delivery in the window has none.
     """
     if len(set(instruments)) < len(instruments):
         raise ConfigError("an instrument is named twice", "panel", "name each once")
     chosen = named(catalog, instruments)
-    grid = _grid(catalog, chosen, bar_ns, start_ns, end_ns)
+    grid, notes = _grid(catalog, chosen, bar_ns, start_ns, end_ns)
     told = [_column(catalog, one, grid, leave_out) for one in chosen]
     unknown = np.full(grid.rows, np.nan)
     fields: dict[str, Float2D] = {
@@ -301,6 +317,6 @@ def panel(
         for name in FIELDS
         if any(name in column for column, _ in told)
     }
-    notes = [note for _, said in told for note in said]
+    notes += [note for _, said in told for note in said]
     prices = Panel.of(chosen, grid.closes, bar_ns, notes, **fields)
     return traded(prices, leave_out, f"catalogue {catalog.root}")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from narrows.catalog.clock import to_utc_ns
@@ -13,7 +14,11 @@ from narrows.catalog.mapping import Source, SymbolColumn
 from narrows.catalog.schema import TABLES
 from narrows.core.errors import DataError
 from narrows.core.instrument import Instrument, instrument
-from narrows.core.time import HOUR_NS, iso
+from narrows.core.time import HOUR_NS, hours, iso
+
+_GRIDS_H = (24, 12, 8, 6, 4, 3, 2)  # of settlements, the widest first
+_ENOUGH_CHANGES = 30  # of a rate, to tell the grid that they lie on: by chance, one in 10 million
+_ON_GRID = 0.95  # of the changes; the others are settlements that came late
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,38 @@ def _snapped(source: Source, frame: pl.DataFrame, where: str) -> tuple[pl.DataFr
         return frame.with_columns(time=boundary), 0
     settled = pl.when(on).then("rate").forward_fill()
     rejected = frame.select((~on & (pl.col("rate") != settled)).sum()).item()
-    return frame.filter(on).with_columns(time=boundary), int(rejected)
+    kept = frame.filter(on).with_columns(time=boundary)
+    _refuse_wider_grid(kept, step, where)
+    return kept, int(rejected)
+
+
+def _refuse_wider_grid(settled: pl.DataFrame, step_ns: int, where: str) -> None:
+    """Refuse rates that are carried beyond the interval declared: each would be paid several times.
+
+    A rate may well repeat for days, pinned at the interest of its formula, so repetition says nothing.
+    But where a rate changes it was settled, and if nearly all changes lie on a wider grid, so do the
+    settlements.
+    """
+    changes = settled.filter(pl.col("rate") != pl.col("rate").shift())["time"].to_numpy()
+    if len(changes) < _ENOUGH_CHANGES:
+        return
+    for grid_h in _GRIDS_H:
+        grid = grid_h * HOUR_NS
+        if grid <= step_ns or grid % step_ns:
+            continue
+        _, count = np.unique(changes % grid, return_counts=True)
+        if count.max() >= _ON_GRID * len(changes):
+            what = f"rates change every {grid_h} h, the mapping says {hours(step_ns):g} h"
+            raise DataError(what, where, "give the interval_h that it has: each rate is paid once")
+
+
+def _spaced(source: Source, frame: pl.DataFrame, where: str) -> None:
+    """Refuse rows that mostly lie further apart than the bar: stamps at its open would be too early."""
+    steps = frame["time"].diff().drop_nulls().mode().sort()
+    if source.bar is None or steps.is_empty() or source.bar_ns in steps:
+        return
+    what = f"rows are {hours(int(steps[0])):g} h apart, the mapping says {source.bar}"
+    raise DataError(what, where, "give the bar that the file has")
 
 
 def _in_order(frame: pl.DataFrame, where: str) -> None:
@@ -173,6 +209,7 @@ def _rows(source: Source, frame: pl.DataFrame, one: Instrument, where: str) -> R
     full = kept.with_columns(pl.lit(None, pl.Float64).alias(name) for name in absent)
     for rule in table.rules:
         _refuse(full, rule.bad, rule.says, where, rule.remedy)
+    _spaced(source, frame, where)
     columns = [pl.col(name).cast(column.dtype) for name, column in table.columns.items()]
     return Rows(source.table, one, full.select(columns), dropped, rejected)
 

@@ -23,7 +23,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Rule:
-    """Rows for which `bad` holds are refused; `says` may name columns in braces."""
+    """Rows for which `bad` holds are refused; `says` may name columns in braces.
+
+    `bad` is judged on all rows of a symbol in the order of time, so it may look at the row before.
+    """
 
     bad: pl.Expr
     says: str
@@ -132,6 +135,11 @@ TABLES: dict[str, Table] = {
                 ~pl.col("interval_h").is_between(0, 24 * 7, closed="right"),
                 "interval_h {interval_h} is not an interval in hours",
                 "give hours",
+            ),
+            Rule(
+                pl.col("time").diff() < (pl.col("interval_h") * HOUR_NS).round(),
+                "a record of {interval_h} h, less than that after the one before it,",
+                "is it carried forward? then say carried_forward = true; else give the interval that it has",
             ),
         ),
     ),

@@ -150,11 +150,13 @@ def merge(old: pl.DataFrame, new: pl.DataFrame, series: Series) -> pl.DataFrame:
     Raises
     ------
     DataError
-        If the same row has two different values: the first such row, old and new value.
+        If the same row has two different values: the first such row, old and new value; or if rows
+        of the one do not fit between those of the other.
     """
     table = TABLES[series.table]
     both = old.join(new, on=table.key, how="full", coalesce=True, suffix="_new").sort(table.key)
     names = [name for name in table.columns if name != table.key]
+    remedy = "what is stored is not overwritten: correct the source, or ingest into a new catalogue"
     for name in names:
         clash = both.filter(pl.col(name) != pl.col(f"{name}_new"))
         if clash.height:
@@ -163,11 +165,16 @@ def merge(old: pl.DataFrame, new: pl.DataFrame, series: Series) -> pl.DataFrame:
             raise DataError(
                 f"{what} at {_told(table.key, first[table.key])} ({clash.height} such rows)",
                 series.folder,
-                "what is stored is not overwritten: correct the source, or ingest into a new catalogue",
+                remedy,
             )
-    return both.select(table.key, *(pl.coalesce(name, f"{name}_new") for name in names)).select(
-        *table.columns
-    )
+    merged = both.select(table.key, *(pl.coalesce(name, f"{name}_new") for name in names))
+    for rule in table.rules:
+        broken = merged.filter(rule.bad)
+        if broken.height:
+            first = broken.row(0, named=True)
+            what = f"{rule.says.format(**first)} at {_told(table.key, first[table.key])}"
+            raise DataError(f"{what} ({broken.height} such rows)", series.folder, remedy)
+    return merged.select(*table.columns)
 
 
 def _by_year(series: Series, frame: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
