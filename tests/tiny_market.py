@@ -15,7 +15,7 @@ from narrows.core.result import Result
 from narrows.core.spread import Spread
 from narrows.core.time import HOUR_NS
 from narrows.sim.backtest import backtest, features_of, run_segment, spreads_of
-from narrows.sim.layout import State, Trace, initial_state, layout, market
+from narrows.sim.layout import State, Trace, initial_state, layout, market, prepared
 from narrows.strategy.decider import decider
 
 FIRST_CLOSE_NS = 1_718_866_800_000_000_000  # 2024-06-20 07:00 UTC: bar 1 ends at a delivery hour
@@ -41,9 +41,13 @@ def decide(features, position, memory, params, target):  # type: ignore[no-untyp
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True):
-    """Wanted quantities of both legs (base units) by the bar at whose close they are decided."""
+    """Wanted quantities of both legs (base units) by the bar at whose close they are decided.
+
+    `coins` holds the orders of spreads on coins that have their own.
+    """
 
     orders: dict[int, tuple[float, float]]
+    coins: dict[str, dict[int, tuple[float, float]]] = {}
     status: dict[int, int] = {}
 
     kinds: ClassVar[tuple[str, ...]] = ("funding_carry", "cash_and_carry", "cross_venue", "calendar")
@@ -56,8 +60,9 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
         return np.zeros(1)
 
     def features(self, panel: Panel, spread: Spread) -> Float2D:
+        orders = self.coins.get(spread.legs[0].instrument.base, self.orders)
         return np.array(
-            [[*self.orders.get(bar, KEEP), self.status.get(bar, 0)] for bar in range(len(panel))], dtype=float
+            [[*orders.get(bar, KEEP), self.status.get(bar, 0)] for bar in range(len(panel))], dtype=float
         )
 
 
@@ -110,16 +115,22 @@ def tiny_desk(capital: float = 1000.0, leverage: float = 3.0, beta: bool = False
     return parse("\n".join(lines), "tiny desk")
 
 
-def play(desk: Desk, panel: Panel, orders: dict[int, tuple[float, float]]) -> Result:
+def play(
+    desk: Desk,
+    panel: Panel,
+    orders: dict[int, tuple[float, float]],
+    **coins: dict[int, tuple[float, float]],
+) -> Result:
     """A backtest of a script."""
-    return backtest(desk, panel, Script(orders=orders))
+    return backtest(desk, panel, Script(orders=orders, coins=coins))
 
 
 def lanes(desk: Desk, panel: Panel, strategy: Any, bracket: Sequence[int] = (0, 1)) -> tuple[State, Trace]:
     """The state and trace that a backtest leaves behind, lane by lane."""
     found = spreads_of(desk, panel, strategy)
     plan = layout(desk, panel, found)
-    arrays = market(panel, features_of(strategy, panel, found))
+    seen = prepared(desk, panel)
+    arrays = market(seen, features_of(strategy, seen, found))
     params = np.ascontiguousarray(np.tile(strategy.params(panel.bar_h), (len(bracket), 1)))
     state = initial_state(plan, lanes=len(bracket))
     marks = np.array(bracket, dtype=np.int64)

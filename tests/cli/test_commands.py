@@ -104,7 +104,9 @@ def test_backtest_prints_the_keys_that_tools_depend_on(
     status, out, err = said(capsys, "backtest", desk, "--json")
     assert (status, err) == (0, "")
     told = json.loads(out)
-    assert list(told) == RESULT
+    assert list(told) == [*RESULT, "report", "verdict"]
+    assert Path(told["report"]).read_text("utf-8")
+    assert told["verdict"].endswith(".")
     assert list(told["ledger"]) == LEDGER
     assert told["equity_end"] - told["equity_start"] == pytest.approx(sum(told["ledger"].values()), abs=1e-3)
     assert (told["start"], told["end"]) == ("2024-03-01T00:00:00Z", "2024-05-01T00:00:00Z")
@@ -113,9 +115,20 @@ def test_backtest_prints_the_keys_that_tools_depend_on(
 
 
 def test_the_same_desk_gives_the_same_text(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    one, two = (said(capsys, "backtest", desk, "--json", "--report", name) for name in ("a.html", "b.html"))
-    assert one == two
-    assert Path("a.html").read_bytes() == Path("b.html").read_bytes()
+    def once() -> tuple[Said, bytes]:
+        return said(capsys, "backtest", desk, "--json", "--report", "a.html"), Path("a.html").read_bytes()
+
+    assert once() == once()
+
+
+def test_the_venues_of_the_demo_market_have_fees_of_their_own(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = json.loads(said(capsys, "backtest", desk, "--json")[1])
+    desk.write_text(DESK.replace("taker_bps = 5.0", ""), "utf-8")
+    from_the_rulebook = json.loads(said(capsys, "backtest", desk, "--json")[1])
+    assert from_the_rulebook["ledger"] == written["ledger"]  # 5 bp
+    assert written["ledger"]["fees"] < 0.0
 
 
 def test_scan_prints_the_keys_that_tools_depend_on(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -155,7 +168,11 @@ def test_people_get_tables(verb: str, desk: Path, capsys: pytest.CaptureFixture[
         ("scan", '"BTC-USDT-PERP.alpha"', '"ETH-USDT-PERP.alpha"', "no spread"),
         ("backtest", "[desk]", "desk]", "not TOML"),
         ("backtest", "2024-0", "2054-0", "window has no data"),
-        ("backtest", "taker_bps = 5.0", "", "alpha"),
+        ("backtest", "[venues.alpha]", "[venues.gamma]", "venues.gamma: no instrument trades there"),
+        ("backtest", "entry_apr = 0.05", "entry_apr = 0.05\nexit_apr = 0.06", "would trade every bar"),
+        ("backtest", "entry_apr = 0.05", "size = 0", "size 0 is not positive"),
+        ("backtest", "entry_apr = 0.05", "borrow_apr = 0.1", "borrow_apr: unknown key"),
+        ("backtest", 'name = "test"', 'name = "test"\nbar = "4h"', "hourly"),
         ("backtest", "taker_bps = 5.0", "capital_share = 0.5\ntaker_bps = 5.0", "make it 1"),
     ],
 )
@@ -194,31 +211,73 @@ def test_bad_usage_is_one_line_and_status_2(
     assert part in err
 
 
-BROKEN = """
-import msgspec
+OWN = """
 import numpy as np
 from narrows.strategy.decider import decider
 from narrows.strategy.funding_carry import FundingCarry
 
 @decider
 def decide(features, position, memory, params, target):
-    return 7
+    target[0] = position[0]
+    target[1] = position[1]
+    return 0
 
-class Broken(FundingCarry, frozen=True, kw_only=True):
+class Mine(FundingCarry, frozen=True, kw_only=True):
     decide = decide
 """
 
 
-def test_a_strategy_that_reports_an_error_is_status_1(
-    desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("old", "new", "status", "part"),
+    [
+        ("return 0", "return 7", 1, "decide returned status 7 at 2024-03-01T"),
+        (
+            "    decide = decide",
+            "    decide = decide\n    def features(self, *_):\n        1 / 0",
+            1,
+            "ZeroDivision",
+        ),
+        ("import numpy", "import nonsense_of_mine\nimport numpy", 2, "No module named 'nonsense_of_mine'"),
+        ("return 0", "return ???", 2, "SyntaxError"),
+        ("position[0]", '"all"', 2, "it does not compile"),
+        ("position[0]", "np.sqrt(4.0)", 2, "it uses module numpy"),
+    ],
+)
+def test_a_fault_in_a_strategy_of_ones_own_is_one_line(
+    old: str, new: str, status: int, part: str, desk: Path
 ) -> None:
-    Path("broken_strategy.py").write_text(BROKEN, "utf-8")
-    monkeypatch.syspath_prepend(desk.parent)
-    desk.write_text(DESK.replace('name = "funding_carry"', 'name = "broken_strategy:Broken"'), "utf-8")
-    status, out, err = said(capsys, "backtest", desk, "--json")
-    assert (status, out) == (1, "")
-    assert "decide returned status 7 at 2024-03-01T" in err
+    Path("own_strategy.py").write_text(OWN.replace(old, new), "utf-8")
+    desk.write_text(DESK.replace('name = "funding_carry"', 'name = "own_strategy:Mine"'), "utf-8")
+    left, out, err = in_a_process("backtest", desk, "--json", where=desk.parent)
+    assert (left, out) == (status, "")
+    assert part in err
     assert err.count("\n") == 1
+
+
+def test_a_strategy_of_ones_own_is_found_in_the_current_folder(desk: Path) -> None:
+    Path("own_strategy.py").write_text(OWN, "utf-8")
+    desk.write_text(DESK.replace('name = "funding_carry"', 'name = "own_strategy:Mine"'), "utf-8")
+    command = Path(sys.executable).with_name("narrows")
+    told = subprocess.run(
+        [command, "backtest", desk, "--json"], cwd=desk.parent, capture_output=True, text=True, check=True
+    )
+    assert json.loads(told.stdout)["fills"] == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_an_output_that_cannot_be_written_is_one_line_and_status_1(desk: Path) -> None:
+    command = Path(sys.executable).with_name("narrows")
+    with Path("/dev/full").open("w") as full:
+        run = subprocess.run(
+            [command, "scan", desk, "--json"],
+            cwd=desk.parent,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert run.returncode == 1
+    assert run.stderr == "narrows: No space left on device: standard output\n"
 
 
 def test_progress_goes_to_standard_error(

@@ -75,17 +75,38 @@ def test_a_wrong_type_is_named_with_its_path(section: str, line: str, path: str)
         ("desk", "start = 2024-02-01\nend = 2024-01-01", "desk.end", "is not after start"),
         ("desk", "start = 2024-02-01\nend = 2024-02-01", "desk.end", "is not after start"),
         ("risk", "max_leverage = 0", "risk.max_leverage", "not positive"),
+        ("risk", "horizon_h = 0", "risk.horizon_h", "not positive"),
+        ("hurdle", "apr = 4.5", "hurdle.apr", "an apr of 4.5 is 450 % a year; give a fraction"),
+        ("hurdle", "apr = 1", "hurdle.apr", "100 % a year"),
+        ("hurdle", "apr = -1.0", "hurdle.apr", "-100 % a year"),
+        ("hurdle", "apr = nan", "hurdle.apr", "give a fraction"),
         ("hurdle", "series = 'tbill'", "hurdle.series", "not built yet"),
-        ("venues.okx", "max_leverage = -1", "venues.okx", "max_leverage -1.0 is not positive"),
-        ("venues.okx", "max_leverage = nan", "venues.okx", "max_leverage nan is not positive"),
-        ("venues.okx", "capital_share = 1.5", "venues.okx", "shares"),
-        ("venues.okx", "derivatives_share = -0.1", "venues.okx", "shares"),
-        ("venues.okx", "maintenance = 1.0", "venues.okx", "maintenance"),
-        ("venues.okx", "depth_usd = 0", "venues.okx", "depth_usd"),
-        ("venues.okx", "half_spread_bps = -1", "venues.okx", "negative"),
-        ("venues.okx", "liquidation_fee_bps = -1", "venues.okx", "negative"),
-        ("venues.okx", "borrow_apr = nan", "venues.okx", "negative"),
-        ("venues.okx", "cash_borrow_apr = nan", "venues.okx", "negative"),
+        ("venues.okx", "max_leverage = -1", "venues.okx.max_leverage", "-1.0 is not positive"),
+        ("venues.okx", "max_leverage = nan", "venues.okx.max_leverage", "nan is not positive"),
+        ("venues.okx", "capital_share = 1.5", "venues.okx.capital_share", "1.5 leaves [0, 1]"),
+        ("venues.okx", "derivatives_share = -0.1", "venues.okx.derivatives_share", "-0.1 leaves [0, 1]"),
+        ("venues.okx", "maintenance = 0", "venues.okx.maintenance", "0.0 is not positive"),
+        ("venues.okx", "depth_usd = 0", "venues.okx.depth_usd", "0.0 is not positive"),
+        ("venues.okx", "half_spread_bps = -1", "venues.okx.half_spread_bps", "-1.0 is negative"),
+        ("venues.okx", "liquidation_fee_bps = -1", "venues.okx.liquidation_fee_bps", "-1.0 is negative"),
+        ("venues.okx", "borrow_apr = nan", "venues.okx.borrow_apr", "nan is negative or not finite"),
+        ("venues.okx", "cash_borrow_apr = nan", "venues.okx.cash_borrow_apr", "nan is negative"),
+        ("venues.okx", "cash_apr = -0.01", "venues.okx.cash_apr", "-0.01 is negative"),
+        ("venues.okx", "latency_ms = -1", "venues.okx.latency_ms", "-1.0 is negative"),
+        ("venues.okx", "latency_ms = 3_600_000", "venues.okx.latency_ms", "not shorter than a bar"),
+        # the smaller of both leverages counts: 3 of [risk] × 0.34 > 1
+        (
+            "venues.okx",
+            "maintenance = 0.34",
+            "venues.okx.max_leverage",
+            "leverage 3 with a maintenance of 0.34",
+        ),
+        (
+            "venues.okx",
+            "max_leverage = 2.5\nmaintenance = 0.4",
+            "venues.okx.max_leverage",
+            "leverage 2.5 with a maintenance of 0.4 is liquidated at once",
+        ),
         ("venues.okx", "margin = 'isolated'", "venues.okx", "not built yet"),
         ("venues.okx", "top_up = 'restore'", "venues.okx", "not built yet"),
     ],
@@ -184,10 +205,25 @@ def test_the_config_hash_changes_with_any_value() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.name)
-def test_every_example_is_a_desk_with_a_known_strategy(path: Path) -> None:
+def test_every_example_is_a_desk_with_a_known_strategy(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(EXAMPLES)
     desk = parse(path.read_text("utf-8"), path.name)
     assert isinstance(desk, Desk)
     strategy(desk.strategy, desk.parameters)
+
+
+@pytest.mark.parametrize(
+    ("section", "line"),
+    [
+        ("hurdle", "apr = 0.99"),
+        ("hurdle", "apr = -0.99"),
+        ("venues.okx", "maintenance = 0.333"),
+        ("venues.okx", "max_leverage = 50\nmaintenance = 0.3"),  # [risk] allows 3
+        ("venues.okx", "latency_ms = 3_599_999"),
+    ],
+)
+def test_just_inside_the_limits_is_accepted(section: str, line: str) -> None:
+    assert parse(with_key(section, line)).name == "d"
 
 
 def test_the_full_example_names_every_key_and_no_other() -> None:

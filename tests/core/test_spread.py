@@ -41,10 +41,18 @@ def test_two_instruments_make_the_spread_that_ties_them(first: str, second: str,
         ("BTC-USDT-PERP.okx", "BTC-USD-PERP.okx"),
         (NEAR, "BTC-USD-20270326.okx"),  # the same delivery
         ("BTC-USDT.okx", "BTC-20270326-60000-C.okx"),
+        ("ETH-USDT.okx", "ETH-BTC-PERP.okx"),  # another money
+        ("ETH-BTC.okx", "ETH-USDT-20270326.okx"),
+        ("ETH-BTC-PERP.okx", "ETH-USD-PERP.deribit"),
     ],
 )
 def test_what_nothing_ties_makes_no_spread(first: str, second: str) -> None:
     assert ids(first, second) == []
+
+
+def test_dollars_count_as_one_money() -> None:
+    assert ids("BTC-USDC.okx", "BTC-USD-PERP.okx") == ["funding_carry:BTC-USDC.okx/BTC-USD-PERP.okx"]
+    assert ids("ETH-BTC.okx", "ETH-BTC-PERP.okx") == ["funding_carry:ETH-BTC.okx/ETH-BTC-PERP.okx"]
 
 
 def test_a_universe_gives_all_its_spreads_in_its_own_order() -> None:

@@ -72,6 +72,16 @@ def test_idle_cash_earns_and_compounds_bar_by_bar() -> None:
     assert result.ledger.by_category["collateral_yield"] == approx(result.equity_end - 1000, rel=1e-9)
 
 
+def test_the_proceeds_of_a_short_sale_earn_nothing() -> None:
+    panel = tiny_panel([SPOT, PERP], mark=([100, 100, 100], 100))
+    desk = tiny_desk(cash_apr=0.0876, borrow_apr=0.0)
+    result = play(desk, panel, {0: (-5.0, 5.0)})
+    assert result.position[1].tolist() == [-5.0, 5.0]  # 500 in cash are others'
+    assert result.equity.tolist() == approx([1000 * (1 + 1e-5) ** n for n in (1, 2, 3)], rel=1e-14)
+    alone = play(tiny_desk(cash_apr=0.0876, leverage=30.0), panel, {0: (-20.0, 0.0)})
+    assert alone.equity.tolist() == approx([1000 * (1 + 1e-5) ** n for n in (1, 2, 3)], rel=1e-14)
+
+
 def test_negative_cash_costs_its_own_rate() -> None:
     prices = [100, 100, 110]
     panel = tiny_panel([SPOT, PERP], mark=(prices, prices))

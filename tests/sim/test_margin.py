@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from narrows.core.result import Result
-from tiny_market import PERP, PERP_BETA, SPOT, Script, lanes, play, tiny_desk, tiny_panel
+from tiny_market import INVERSE, PERP, PERP_BETA, SPOT, Script, lanes, play, tiny_desk, tiny_panel
 
 approx = pytest.approx
 
@@ -116,13 +116,42 @@ def test_venues_do_not_share_a_wallet() -> None:
     assert result.liquidations == 1
 
 
-def test_a_coin_that_is_no_collateral_does_not_hold_up_a_short() -> None:
-    prices = [100, 100, 101]
+@pytest.mark.parametrize(
+    ("collateral", "price", "liquidations"),
+    [(["USDT"], SHORT - 0.01, 0), (["USDT"], SHORT + 0.01, 1), (["USDT", "BTC"], 1000.0, 0)],
+)
+def test_a_coin_that_is_no_collateral_does_not_hold_up_a_short(
+    collateral: list[str], price: float, liquidations: int
+) -> None:
+    prices = [100, 100, price]
     panel = tiny_panel([SPOT, PERP], mark=(prices, prices))
-    orders = {0: (9.9, -9.9)}
-    # cash 1000 − 990 − 9.9 = 0.1; margin equity is 0.1 + 9.9 × 101 if the coin counts
-    assert play(tiny_desk(collateral=["USDT", "BTC"]), panel, orders).liquidations == 0
-    assert play(tiny_desk(collateral=["USDT"]), panel, orders).liquidations == 1
+    # 250 left in cash carry a short of 750, as if it stood alone with leverage 3
+    result = play(tiny_desk(collateral=collateral), panel, {0: (7.5, -7.5)})
+    assert result.position[1].tolist() == [7.5, -7.5]
+    assert result.liquidations == liquidations
+
+
+@pytest.mark.parametrize(("last", "ratio"), [(60.0, 10.0), (67.0, 10.05 / 10.0), (66.7, 10.0)])
+def test_the_margin_ratio_is_that_before_the_liquidation_and_at_most_ten(last: float, ratio: float) -> None:
+    result = levered(1.0, last)  # 67: 1000 − 990 = 10 of margin for 0.005 × 30 × 67 = 10.05; 66.7: 1, 10.005
+    assert result.liquidations == 1
+    assert result.margin_ratio[2, 1] == approx(ratio)
+
+
+@pytest.mark.parametrize(("price", "left"), [(25_000.0, 1000 - 5000 / 6), (20_000.0, 0.0)])
+def test_a_gap_through_an_inverse_long_costs_its_coins_at_the_price_that_it_closes_at(
+    price: float, left: float
+) -> None:
+    """5000 contracts at 30 000 lose 5000 × (1/p − 1/30 000) coins, worth that times p."""
+    gap = [30_000, 30_000, price]
+    panel = tiny_panel([SPOT, INVERSE], mark=(30_000, gap), open=(30_000, gap))
+    state, trace = lanes(tiny_desk(leverage=10.0, maintenance=0.05), panel, Script(orders={0: (0.0, 1 / 6)}))
+    assert trace.quantity[1, 1] == approx(5000.0)
+    assert state.liquidations.tolist() == [1, 1]
+    assert trace.equity[2].tolist() == approx([left, left], abs=1e-9)
+    assert trace.equity.max() <= 1000.0 + 1e-9
+    assert state.ledger.sum(axis=(0, 1)).tolist() == approx([left - 1000] * 2)
+    assert not state.coin.any()
 
 
 @pytest.mark.parametrize(("price", "liquidations"), [(165.8, 0), (165.9, 1)])

@@ -12,7 +12,7 @@ from narrows.core.instrument import instrument
 from narrows.sim.backtest import backtest
 from narrows.strategy.decider import decider
 from narrows.strategy.funding_carry import FundingCarry
-from tiny_market import ALL, NAN, PERP, SPOT, Script, lanes, play, tiny_desk, tiny_panel
+from tiny_market import ALL, INVERSE, NAN, PERP, SPOT, Script, lanes, play, tiny_desk, tiny_panel
 
 approx = pytest.approx
 
@@ -83,18 +83,44 @@ def test_a_leg_without_a_mark_keeps_its_last_one() -> None:
     assert result.equity.tolist() == [1000, 1000, 1000, 1010]  # bought at the open of 110
 
 
-def test_targets_are_cut_to_whole_lots_and_float_noise_is_no_lot() -> None:
+def test_all_legs_move_in_whole_lots_of_the_coarsest_and_float_noise_is_no_lot() -> None:
     spot = instrument(SPOT, lot=0.1)
     panel = tiny_panel([spot, instrument(PERP, lot=0.01)], mark=([100, 100, 100], 100))
     result = play(tiny_desk(), panel, {0: (0.3, -1.239)})  # 0.3 / 0.1 = 2.9999999999999996
-    assert result.position[1].tolist() == approx([0.3, -1.23], abs=1e-12)
+    assert result.position[1].tolist() == approx([0.3, -1.2], abs=1e-12)
+    assert len(play(tiny_desk(), panel, {0: (0.3, -0.09)}).fills) == 0  # no lot of 0.1: neither moves
+    assert play(tiny_desk(), panel, {0: (0.35, 0.0)}).position[1].tolist() == approx([0.3, 0.0])
+
+
+def test_a_position_that_is_no_whole_lot_closes_exactly() -> None:
+    spot = instrument(SPOT, lot=0.1)
+    panel = tiny_panel([spot, instrument(PERP, lot=0.01)], mark=([100, 100, 100, 100], 100))
+    result = play(tiny_desk(), panel, {0: (0.7, -0.7), 1: (0.3, -0.3), 2: (0.0, 0.0)})
+    assert result.position[2].tolist() == approx([0.3, -0.3])  # 0.7 − 4 × 0.1 is not 0.3 to the bit
+    assert result.position[3].tolist() == [0.0, 0.0]
+
+
+def test_an_inverse_leg_has_a_lot_of_its_own_in_quote_units() -> None:
+    legs = [instrument(SPOT, lot=0.1), instrument(INVERSE, lot=10.0)]
+    panel = tiny_panel(legs, mark=([100, 100], 100))
+    result = play(tiny_desk(), panel, {0: (1.27, -1.27)})  # 127 contracts of 1 USD: 120
+    assert result.position[1].tolist() == approx([1.2, -120.0])
 
 
 def test_an_order_below_the_smallest_notional_is_dropped_but_a_position_always_closes() -> None:
     panel = tiny_panel([instrument(SPOT, min_notional=50.0), PERP], mark=([100, 100, 10, 10], 100))
     assert len(play(tiny_desk(), panel, {0: (0.49, 0.0)}).fills) == 0
+    assert len(play(tiny_desk(), panel, {0: (0.49, -0.49)}).fills) == 0  # the other leg does not go alone
     result = play(tiny_desk(), panel, {0: (0.5, 0.0), 2: (0.0, 0.0)})  # worth 5 when it is closed
     assert result.fills.quantity.tolist() == [0.5, -0.5]
+
+
+def test_slippage_is_never_more_than_half_the_price() -> None:
+    panel = tiny_panel([SPOT, PERP], mark=(100, [100, 100]), depth=(NAN, 1e-9))
+    result = play(tiny_desk(), panel, {0: (0.0, -1.0)})
+    assert result.fills.price.tolist() == [50.0]
+    assert result.fills.slippage.tolist() == [50.0]
+    assert result.equity_end == approx(950.0)
 
 
 def test_owned_spot_is_paid_from_cash_with_its_costs() -> None:

@@ -2,6 +2,7 @@
 
 import ctypes
 import math
+import os
 from collections.abc import Callable, Sequence
 from math import tau
 
@@ -46,6 +47,35 @@ def uses_a_power(features, position, memory, params, target):  # type: ignore[no
     return 0
 
 
+COMPUTED = math.sqrt(2.0)
+FROM_ELSEWHERE = tau
+LITERAL = (1.0, OWN)
+
+
+def uses_a_computed_constant(features, position, memory, params, target):  # type: ignore[no-untyped-def]
+    target[0] = COMPUTED
+    return 0
+
+
+def uses_a_foreign_constant_by_another_name(features, position, memory, params, target):  # type: ignore[no-untyped-def]
+    target[0] = FROM_ELSEWHERE
+    return 0
+
+
+def foreign_helper(value):  # type: ignore[no-untyped-def]
+    return value * YEAR_H
+
+
+def uses_a_helper_that_does(features, position, memory, params, target):  # type: ignore[no-untyped-def]
+    target[0] = foreign_helper(features[0])  # type: ignore[no-untyped-call]
+    return 0
+
+
+def uses_a_text(features, position, memory, params, target):  # type: ignore[no-untyped-def]
+    target[0] = "much"
+    return 0
+
+
 def closes_over() -> Function:
     size = OWN
 
@@ -64,6 +94,9 @@ def closes_over() -> Function:
         (uses_a_constant_of_a_library, "tau comes from another file; define it beside decide"),
         (uses_numpy, "it uses module numpy; use math only"),
         (uses_a_power, r"it uses \*\*; write x \* x"),
+        (uses_a_computed_constant, "COMPUTED comes from another file"),
+        (uses_a_foreign_constant_by_another_name, "FROM_ELSEWHERE comes from another file"),
+        (uses_a_helper_that_does, "YEAR_H comes from another file; define it beside decide"),
         (closes_over(), r"it closes over \['size'\]; pass it in params"),
     ],
 )
@@ -72,10 +105,17 @@ def test_what_the_cache_cannot_see_is_refused(function: Function, message: str) 
         decider(function)
 
 
+@pytest.mark.skipif(bool(os.environ.get("NUMBA_DISABLE_JIT")), reason="nothing compiles")
+def test_what_does_not_compile_is_one_line() -> None:
+    with pytest.raises(ConfigError, match=r"it does not compile: .*; use numbers, math") as error:
+        decider(uses_a_text)
+    assert "\n" not in str(error.value)
+
+
 @decider
 def scaled(features, position, memory, params, target):  # type: ignore[no-untyped-def]
     """Math and a constant of its own file are allowed."""
-    target[0] = OWN * math.sqrt(features[0])
+    target[0] = LITERAL[1] * math.sqrt(features[0])
     return 4
 
 
@@ -90,7 +130,7 @@ def answers(
     return written, (one.native.ctypes(*pointers), [*arrays[4].tolist(), *arrays[2].tolist()])
 
 
-def test_a_constant_of_its_own_file_is_allowed() -> None:
+def test_a_constant_made_of_literals_of_its_own_file_is_allowed() -> None:
     written, native = answers(scaled, [[4.0], [0.0], [0.0], [0.0], [0.0]])
     assert written == native == (4, [6.0, 0.0])
 
@@ -122,6 +162,9 @@ def test_what_is_not_known_keeps_the_position(
     one: Decider, features: int, params: int, data: st.DataObject
 ) -> None:
     held = data.draw(st.sampled_from([[0.0, 0.0], [2.0, -2.0], [-0.5, 0.5]]))
-    call = [[math.nan] * features, [*held, 1.0], [0.0] * MEMORY, data.draw(numbers(params)), [9.0, 9.0]]
+    limits = data.draw(numbers(params))
+    if one is funding_carry.decide:
+        limits[2], limits[5] = math.inf, 1.0  # how long it is held at most is known without data
+    call = [[math.nan] * features, [*held, 1.0], [0.0] * MEMORY, limits, [9.0, 9.0]]
     status, changed = answers(one, call)[0]
     assert (status, changed[:2]) == (0, held)

@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from narrows.core.panel import Panel
 from narrows.core.spread import spreads
 from narrows.market.synthetic import synthetic_market
+from narrows.sim.layout import prepared
 from narrows.strategy.cash_and_carry import CashAndCarry
 from narrows.strategy.funding_carry import FundingCarry
 from narrows.strategy.protocol import Strategy
 from random_market import random_panel
-from tiny_market import FUTURE, NAN, PERP, SPOT, tiny_panel
+from tiny_market import FUTURE, NAN, PERP, SPOT, tiny_desk, tiny_panel
 
 STRATEGIES: list[Strategy] = [FundingCarry(lookback_h=5.0), FundingCarry(lookback_h=24.0), CashAndCarry()]
 
@@ -49,7 +50,7 @@ def test_on_the_synthetic_market_later_rows_change_no_bit(
     check(strategy, synthetic, cut)
 
 
-def test_funding_is_annualised_over_its_own_interval_and_borrow_has_a_default() -> None:
+def test_funding_is_annualised_over_its_own_interval_and_borrow_is_what_the_panel_says() -> None:
     panel = tiny_panel(
         [SPOT, PERP],
         mark=(100, 100),
@@ -57,13 +58,22 @@ def test_funding_is_annualised_over_its_own_interval_and_borrow_has_a_default() 
         borrow=([NAN, 0.3, 0.3, 0.3], NAN),
     )
     (spread,) = spreads(panel.instruments)
-    features = FundingCarry(lookback_h=3.0, borrow_apr=0.07).features(panel, spread)
+    features = FundingCarry(lookback_h=3.0).features(panel, spread)
     np.testing.assert_allclose(features[:, 0], [NAN, NAN, 0.001 * 8760 / 8, 0.004 * 8760 / 16])
-    assert features[:, 1].tolist() == [0.07, 0.3, 0.3, 0.3]
+    np.testing.assert_array_equal(features[:, 1], [NAN, 0.3, 0.3, 0.3])
 
 
 def test_the_basis_is_annualised_to_delivery() -> None:
-    panel = tiny_panel([SPOT, FUTURE], mark=(100, [100, 102]), close=(100, [101, 102]))
+    panel = tiny_panel([SPOT, FUTURE], mark=(100, [100, 102]), close=(100, [101, 102]), borrow=(0.07, NAN))
     (spread,) = spreads(panel.instruments)
-    features = CashAndCarry(borrow_apr=0.07).features(panel, spread)
+    features = CashAndCarry().features(panel, spread)
     np.testing.assert_allclose(features, [[0.01 * 8760, 1.0, 0.07], [NAN, 0.0, 0.07]])
+
+
+def test_where_the_data_are_silent_a_desk_says_what_borrowing_costs_and_strategies_see_it() -> None:
+    panel = tiny_panel([SPOT, PERP], mark=(100, 100), borrow=([NAN, 0.3, 0.0, NAN], NAN))
+    seen = prepared(tiny_desk(borrow_apr=0.07), panel)
+    (spread,) = spreads(panel.instruments)
+    assert FundingCarry().features(seen, spread)[:, 1].tolist() == [0.07, 0.3, 0.0, 0.07]
+    assert seen.borrow[:, 1].tolist() == [0.07] * 4
+    np.testing.assert_array_equal(panel.borrow[:, 0], [NAN, 0.3, 0.0, NAN])  # the panel itself stays

@@ -89,12 +89,22 @@ def test_size_is_notional_over_equity(kind: Any, seen: Any) -> None:
     assert asked.about(seen(0.3), FLAT, equity=0.0) == FLAT
 
 
-def test_funding_carry_leaves_after_the_longest_hold_and_counts_anew() -> None:
+@pytest.mark.parametrize("apr", [0.3, math.nan])  # time passes, whether funding is known or not
+def test_funding_carry_leaves_after_the_longest_hold_and_counts_anew(apr: float) -> None:
     asked = Asked(FundingCarry(**RULES, max_hold_h=8.0), bar_h=4.0)
     for _ in range(2):
         assert asked.about(funding(0.3), FLAT) == LONG
-        assert asked.about(funding(0.3), LONG) == LONG  # 4 h
-        assert asked.about(funding(0.3), LONG) == FLAT  # 8 h
+        assert asked.memory[0] == 0.0  # flat
+        assert asked.about(funding(apr), LONG) == LONG  # 4 h
+        assert asked.about(funding(apr), LONG) == FLAT  # 8 h
+
+
+def test_an_exit_that_does_not_fill_does_not_restart_the_clock() -> None:
+    asked = Asked(FundingCarry(**RULES, max_hold_h=8.0), bar_h=4.0)
+    assert [asked.about(funding(0.3), LONG) for _ in range(5)] == [LONG, FLAT, FLAT, FLAT, FLAT]
+    assert asked.memory[0] == 20.0
+    asked.about(funding(0.3), FLAT)
+    assert asked.memory[0] == 0.0
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,117 @@
+"""What holds whatever the market, the desk and the strategy: over random ones."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from narrows.core.config import Desk
+from narrows.core.panel import Panel
+from narrows.core.spread import spreads
+from narrows.sim.layout import Layout, State, Trace, layout
+from random_market import Restless, random_desk, random_panel
+from tiny_market import lanes
+
+PRICES = ("open", "high", "low", "close", "mark")
+UNSAID = ("bid", "ask", "depth", "funding", "funding_h", "borrow")
+FREE: dict[str, Any] = {
+    "taker_bps": 0.0,
+    "half_spread_bps": 0.0,
+    "depth_usd": 1e30,
+    "borrow_apr": 0.0,
+    "cash_borrow_apr": 0.0,
+    "cash_apr": 0.0,
+}
+COLLATERAL: list[tuple[str, ...] | None] = [None, (), ("USDT",), ("BTC",)]
+TRADED, LIQUIDATED = 0, 1
+SMALL = 1e-9  # of the capital
+
+many = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+seeds = given(seed=st.integers(0, 1_000_000))
+
+
+class Run(NamedTuple):
+    """One desk over one market; lane 0 is written down."""
+
+    desk: Desk
+    panel: Panel
+    plan: Layout
+    state: State
+    trace: Trace
+
+
+def drawn(seed: int, flat: bool, bracket: tuple[int, int] = (0, 1), **keys: Any) -> Run:
+    rng = np.random.default_rng(seed)
+    desk, bars = random_desk(rng), int(rng.integers(20, 120))
+    panel = random_panel(rng, bars, volatility=rng.choice([0.005, 0.03, 0.08]))
+    venues = {
+        name: replace(venue, collateral=COLLATERAL[rng.integers(4)], **keys)
+        for name, venue in desk.venues.items()
+    }
+    desk = replace(desk, venues=venues)
+    if flat:
+        level = rng.uniform(29_000, 31_000, len(panel.instruments))
+        for name in (*PRICES, "settlement"):
+            panel = panel.with_field(name, np.where(np.isnan(panel.fields[name]), np.nan, level))
+        for name in UNSAID:
+            panel = panel.with_field(name, np.full_like(panel.mark, np.nan))
+    strategy = Restless(seed=seed, often=rng.choice([0.03, 0.3]))
+    state, trace = lanes(desk, panel, strategy, bracket)
+    return Run(desk, panel, layout(desk, panel, spreads(panel.instruments)), state, trace)
+
+
+def fills(run: Run, lane: int, reason: int) -> list[tuple[int, int, float]]:
+    """Bar, leg and quantity of what was filled for a reason."""
+    chosen = (run.trace.fill_where[:, 1] == lane) & (run.trace.fill_where[:, 3] == reason)
+    where, what = run.trace.fill_where[chosen], run.trace.fill_what[chosen]
+    return [(bar, leg, size) for (bar, _, leg, _), (size, *_) in zip(where.tolist(), what, strict=True)]
+
+
+@pytest.mark.parametrize("bracket", [(0, 1), (1, 0)])
+@many
+@seeds
+def test_a_liquidated_wallet_owes_nothing_and_an_empty_one_stays_empty(
+    seed: int, bracket: tuple[int, int]
+) -> None:
+    run = drawn(seed, flat=False, bracket=bracket)
+    equity = run.trace.wallet_equity
+    for bar, leg, _ in fills(run, 0, LIQUIDATED):
+        w = run.plan.legs.wallet[leg]
+        assert equity[bar, w] >= 0.0
+        if equity[bar, w] == 0.0:
+            assert not equity[bar:, w].any()
+            assert not run.trace.quantity[bar:, run.plan.legs.wallet == w].any()
+
+
+@many
+@seeds
+def test_both_ledgers_add_up_and_every_price_is_positive(seed: int) -> None:
+    run = drawn(seed, flat=False)
+    change = run.trace.equity[-1] - run.desk.capital
+    np.testing.assert_allclose(
+        run.state.ledger.sum(axis=(0, 1)), change, rtol=0, atol=SMALL * run.desk.capital
+    )
+    assert (run.trace.fill_what[:, 1] > 0.0).all()
+
+
+@many
+@seeds
+def test_the_legs_of_a_spread_trade_together_or_not_at_all(seed: int) -> None:
+    """Restless always wants both legs elsewhere, but for closing, which a flat leg has no need of."""
+    run = drawn(seed, flat=False)
+    for lane in (0, 1):
+        held = np.zeros(len(run.plan.leg_names))
+        chosen = np.flatnonzero(run.trace.fill_where[:, 1] == lane)
+        bars = run.trace.fill_where[chosen, 0]
+        for bar in np.unique(bars).tolist():
+            moved = set()
+            for n in chosen[bars == bar].tolist():
+                leg, reason = run.trace.fill_where[n, 2:].tolist()
+                held[leg] += run.trace.fill_what[n, 0]
+                if reason == TRADED:
+                    moved.add(leg)
+            for leg in moved:
+                assert leg ^ 1 in moved or abs(held[leg ^ 1]) < SMALL
