@@ -70,6 +70,50 @@ def fills(run: Run, lane: int, reason: int) -> list[tuple[int, int, float]]:
     return [(bar, leg, size) for (bar, _, leg, _), (size, *_) in zip(where.tolist(), what, strict=True)]
 
 
+@many
+@seeds
+def test_prices_that_stand_still_liquidate_nobody_and_cost_nothing(seed: int) -> None:
+    run = drawn(seed, flat=True, **FREE)
+    assert run.state.liquidations.tolist() == [0, 0]
+    np.testing.assert_allclose(run.trace.equity, run.desk.capital, rtol=1e-9)
+
+
+@many
+@seeds
+def test_owned_spot_is_bought_with_own_cash(seed: int) -> None:
+    run = drawn(seed, flat=True, **FREE)
+    legs, value = run.plan.legs, run.trace.quantity * np.nan_to_num(run.trace.mark)
+    for w in range(len(run.plan.wallet_names)):
+        spot = (legs.wallet == w) & (legs.spot == 1)
+        # prices stand still: what is not cash is spot; what was lent and sold is cash of others
+        own = run.trace.wallet_equity[:, w] - np.maximum(value[:, spot], 0.0).sum(axis=1)
+        assert own.min() >= -SMALL * run.desk.capital
+
+
+@many
+@seeds
+def test_a_trade_leaves_the_margined_notional_within_leverage_of_margin_equity(seed: int) -> None:
+    run = drawn(seed, flat=False)
+    legs, trace = run.plan.legs, run.trace
+    traded = np.zeros_like(trace.quantity)
+    for bar, leg, size in fills(run, 0, TRADED):
+        traded[bar, leg] += size
+    for bar in np.flatnonzero((traded != 0.0).any(axis=1)).tolist():
+        mark, before = np.nan_to_num(trace.mark[bar - 1]), trace.quantity[bar - 1]
+        price = np.where(legs.inverse == 1, 1.0, mark)
+        for w, leverage in enumerate(run.plan.wallets.leverage.tolist()):
+
+            def margin(held: Any, w: int = w, bar: int = bar, price: Any = price) -> tuple[float, float]:
+                mine, spot = legs.wallet == w, legs.spot == 1
+                gross = np.where(spot, np.maximum(-held, 0.0), np.abs(held))[mine] @ price[mine]
+                idle = np.where(spot, np.maximum(held, 0.0) * (1.0 - legs.weight), 0.0)[mine] @ price[mine]
+                return float(gross), float(trace.wallet_equity[bar - 1, w] - idle)
+
+            (was, had), (gross, equity) = margin(before), margin(before + traded[bar])
+            if gross > was * (1.0 + 1e-12) or equity < had - SMALL * run.desk.capital:
+                assert gross <= leverage * equity + SMALL * run.desk.capital
+
+
 @pytest.mark.parametrize("bracket", [(0, 1), (1, 0)])
 @many
 @seeds

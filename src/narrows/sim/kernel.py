@@ -37,6 +37,7 @@ from narrows.sim.physics import (
 from narrows.strategy.decider import POINTER
 
 WORST_RATIO = 10.0  # a margin ratio is written down as no more than this
+DUST = 1e-12  # of the equity: a position smaller than this is float noise
 BAD_TARGET = 99  # status of a decide that left a target which is not finite
 
 
@@ -286,6 +287,18 @@ def _book(legs: Legs, state: State, trace: Trace, row: int, k: int, total: float
 
 
 @compiled
+def _crowded(legs: Legs, s: int, long: float, short: float, position: Float1D, target: Float1D) -> bool:
+    """Whether a leg is to stay larger than there is room for now: then no other may grow."""
+    first = legs.first[s]
+    for j in range(legs.first[s + 1] - first):
+        ratio = legs.ratio[first + j]
+        room = abs(ratio) * (long if target[j] * ratio > 0.0 else short)
+        if target[j] * position[j] > 0.0 and abs(position[j]) > room:
+            return True
+    return False
+
+
+@compiled
 def _queue(
     legs: Legs,
     wallets: Wallets,
@@ -314,6 +327,7 @@ def _queue(
         return True
     long = capacity(legs, wallets, state, s, k, 1.0, worth)
     short = capacity(legs, wallets, state, s, k, -1.0, worth)
+    full = _crowded(legs, s, long, short, position, target)
     moving = True
     for j in range(count):
         i = first + j
@@ -323,8 +337,12 @@ def _queue(
         if wanted == position[j]:
             continue
         room = long if wanted * legs.ratio[i] > 0.0 else short
-        limit = max(abs(position[j]), abs(legs.ratio[i]) * room)
+        limit = 0.0 if full else abs(legs.ratio[i]) * room
+        if wanted * position[j] > 0.0:
+            limit = max(abs(position[j]), limit)
         wanted = min(max(wanted, -limit), limit)
+        if abs(wanted) < DUST * position[count]:
+            wanted = 0.0
         price = 1.0 if legs.inverse[i] else state.mark[i]
         lot = legs.lot[i] if legs.inverse[i] else coarsest
         if legs.inverse[i]:

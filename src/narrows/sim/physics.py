@@ -212,9 +212,9 @@ def capacity(
     """Largest size of a spread, long (sign 1) or short (-1), that its wallets can carry now.
 
     Base units. Owned spot is paid from the free cash of its wallet; derivatives and borrowed spot
-    share leverage times margin equity, which owned spot lowers by what is not collateral. What
-    the spread itself holds counts as free, what other spreads have queued does not. `worth`
-    (W, 4): equity, margined notional, cash spoken for, margin equity.
+    share leverage times margin equity, which costs and what is not collateral lower. What the
+    spread itself holds counts as free, what other spreads have queued does not. `worth` (W, 4):
+    equity, margined notional, cash spoken for, margin equity.
     """
     size = math.inf
     for i in range(legs.first[s], legs.first[s + 1]):
@@ -222,23 +222,24 @@ def capacity(
         price = state.mark[i]
         if not price > 0.0:
             return 0.0
-        cost = 1.0 + legs.fee[i] + legs.half_spread[i]
-        if margined(legs, i, sign):
-            room = wallets.leverage[w] * worth[w, 3] - worth[w, 1]
-            need = 0.0
-            for j in range(legs.first[s], legs.first[s + 1]):
-                if legs.wallet[j] == w:
-                    unit = abs(legs.ratio[j]) * state.mark[j] * cost
-                    if legs.spot[j] == 0 or state.quantity[j, k] < 0.0:
-                        room += abs(state.quantity[j, k]) * (1.0 if legs.inverse[j] else state.mark[j])
-                    if margined(legs, j, sign):
-                        need += unit
-                    else:
-                        need += wallets.leverage[w] * (1.0 - legs.weight[j]) * unit
-        else:
+        leverage = wallets.leverage[w]
+        room = leverage * worth[w, 3] - worth[w, 1]
+        need = 0.0
+        for j in range(legs.first[s], legs.first[s + 1]):
+            if legs.wallet[j] == w:
+                if legs.spot[j] == 0 or state.quantity[j, k] < 0.0:
+                    room += abs(state.quantity[j, k]) * (1.0 if legs.inverse[j] else state.mark[j])
+                unit = abs(legs.ratio[j]) * state.mark[j]
+                lost = legs.fee[j] + legs.half_spread[j]
+                if margined(legs, j, sign):
+                    need += unit * (1.0 + leverage * lost)
+                else:
+                    need += unit * leverage * (1.0 - legs.weight[j] + lost)
+        if need > 0.0:
+            size = min(size, room / need)
+        if not margined(legs, i, sign):
             room = state.cash[w, k] + max(state.quantity[i, k], 0.0) * price - worth[w, 2]
-            need = abs(legs.ratio[i]) * price * cost
-        size = min(size, room / need)
+            size = min(size, room / (abs(legs.ratio[i]) * price * (1.0 + legs.fee[i] + legs.half_spread[i])))
     return size if size > 0.0 and math.isfinite(size) else 0.0
 
 
@@ -250,9 +251,14 @@ def reserve(legs: Legs, state: State, s: int, k: int, worth: Float2D) -> None:
         held = state.quantity[i, k]
         target = state.target[i, k]
         price = 1.0 if legs.inverse[i] else state.mark[i]
+        lost = legs.fee[i] + legs.half_spread[i]
+        worth[w, 3] -= abs(target - held) * price * lost
         if legs.spot[i]:
+            bought = max(target, 0.0) - max(held, 0.0)
+            if bought > 0.0:
+                worth[w, 3] -= (1.0 - legs.weight[i]) * bought * price
             if target > held:
-                worth[w, 2] += (target - held) * price * (1.0 + legs.fee[i] + legs.half_spread[i])
+                worth[w, 2] += (target - held) * price * (1.0 + lost)
             worth[w, 1] += max(max(-target, 0.0) - max(-held, 0.0), 0.0) * price
         else:
             worth[w, 1] += max(abs(target) - abs(held), 0.0) * price

@@ -16,6 +16,7 @@ from narrows.sim.layout import Legs, Market, Wallets
 DEPTH_DISTANCE = 0.001  # `depth` counts what rests within 10 bp of the mid
 DEAREST_FILL = 0.5  # of the price
 HIGHEST_RATIO = 10.0
+FLOAT_NOISE = 1e-12  # of the equity
 NOT_FINITE = 99
 MEMORY = 8
 
@@ -44,6 +45,11 @@ class LegBook:
     coin: float = 0.0
     mark: float = math.nan
     target: float = 0.0
+
+    @property
+    def trading_cost(self) -> float:
+        """Fee and half spread, fraction."""
+        return self.fee + self.half_spread
 
     @property
     def borrowed(self) -> bool:
@@ -94,24 +100,10 @@ class Standing:
 class Reference:
     """One lane of the simulation.
 
-    Parameters
-    ----------
-    market, legs, wallets
-        As the kernel gets them.
-    capital : sequence of float
-        Cash of each wallet at the start.
-    params : sequence of float
-    bracket : bool
-        Judge liquidation at high and low too.
-
-    Attributes
-    ----------
-    ledger : list of list of float
-        (legs + wallets) × categories.
-    fills : list of tuple
-        (bar, leg, reason, quantity, price, reference, fee, slippage).
-    equity, wallet_equity, margin_ratio, marks, quantities, residuals
-        One entry a bar.
+    `market`, `legs`, `wallets` are what the kernel gets; `capital` is the cash of each wallet at the
+    start; with `bracket`, liquidation is judged at high and low too.
+    `ledger` is (legs + wallets) × categories; `fills` holds (bar, leg, reason, quantity, price,
+    reference, fee, slippage); the other series have one entry a bar.
     """
 
     def __init__(
@@ -132,16 +124,9 @@ class Reference:
             LegBook(**{name: values[i] for name, values in facts.items()}) for i in range(len(legs.column))
         ]
         self.spreads = [SpreadBook(list(range(a, b))) for a, b in pairwise(first)]
-        self.wallets = [
-            WalletBook(*terms)
-            for terms in zip(
-                wallets.leverage.tolist(),
-                wallets.cash_apr.tolist(),
-                wallets.cash_borrow_apr.tolist(),
-                capital,
-                strict=True,
-            )
-        ]
+        rates = (wallets.leverage, wallets.cash_apr, wallets.cash_borrow_apr)
+        terms = zip(*(rate.tolist() for rate in rates), capital, strict=True)
+        self.wallets = [WalletBook(*term) for term in terms]
         self.bar_years = wallets.bar_years
         self.params = list(params)
         self.bracket = bracket
@@ -413,22 +398,21 @@ class Reference:
             wallet = self.wallets[leg.wallet]
             if not leg.mark > 0.0:
                 return 0.0
-            cost = 1.0 + leg.fee + leg.half_spread
-            if leg.spot and leg.ratio * sign >= 0.0:
-                room = wallet.cash + max(leg.quantity, 0.0) * leg.mark - wallet.reserved
-                size = min(size, room / (abs(leg.ratio) * leg.mark * cost))
-                continue
             room = wallet.leverage * wallet.margin_equity - wallet.gross
             need = 0.0
             for other in (one for one in legs if one.wallet == leg.wallet):
-                unit = abs(other.ratio) * other.mark * cost
+                unit = abs(other.ratio) * other.mark
                 if not other.spot or other.borrowed:
                     room += abs(other.quantity) * (1.0 if other.inverse else other.mark)
                 if not other.spot or other.ratio * sign < 0.0:
-                    need += unit
+                    need += unit * (1.0 + wallet.leverage * other.trading_cost)
                 else:  # what is spent on spot is margin no more, but for its collateral weight
-                    need += wallet.leverage * (1.0 - other.weight) * unit
-            size = min(size, room / need)
+                    need += unit * wallet.leverage * (1.0 - other.weight + other.trading_cost)
+            if need > 0.0:
+                size = min(size, room / need)
+            if leg.spot and leg.ratio * sign >= 0.0:
+                room = wallet.cash + max(leg.quantity, 0.0) * leg.mark - wallet.reserved
+                size = min(size, room / (abs(leg.ratio) * leg.mark * (1.0 + leg.fee + leg.half_spread)))
         return size if size > 0.0 and math.isfinite(size) else 0.0
 
     def ask(self, t: int, s: int, decide: Decide) -> None:
@@ -459,30 +443,48 @@ class Reference:
             return
         long, short = self.capacity(spread, 1.0), self.capacity(spread, -1.0)
         coarsest = max(0.0 if leg.inverse else leg.lot for leg in legs)
+        rooms = [
+            abs(leg.ratio) * (long if wanted * leg.ratio > 0.0 else short)
+            for leg, wanted in zip(legs, target, strict=True)
+        ]
+        full = any(
+            wanted * held > 0.0 and abs(held) > room
+            for wanted, held, room in zip(target, position, rooms, strict=False)
+        )
         changes = {}
-        for leg, held, wanted in zip(legs, position, target, strict=False):
+        for leg, held, wanted, room in zip(legs, position, target, rooms, strict=False):
             leg.target = leg.quantity
             if wanted != held:
-                room = long if wanted * leg.ratio > 0.0 else short
-                limit = max(abs(held), abs(leg.ratio) * room)
+                limit = 0.0 if full else room
+                if wanted * held > 0.0:
+                    limit = max(abs(held), limit)
                 within = min(max(wanted, -limit), limit)
+                if abs(within) < FLOAT_NOISE * position[-1]:
+                    within = 0.0
                 native = within * leg.mark if leg.inverse else within
                 changes[leg.column] = self.order(leg, native, leg.lot if leg.inverse else coarsest)
         if not all(change != 0.0 for change in changes.values()):
             return
         spread.queued = True
         for leg in legs:
-            wallet = self.wallets[leg.wallet]
-            price = 1.0 if leg.inverse else leg.mark
             leg.target = leg.quantity + changes.get(leg.column, 0.0)
-            if leg.spot:
-                if leg.target > leg.quantity:
-                    cost = 1.0 + leg.fee + leg.half_spread
-                    wallet.reserved += (leg.target - leg.quantity) * price * cost
-                short_before, short_after = max(-leg.quantity, 0.0), max(-leg.target, 0.0)
-                wallet.gross += max(short_after - short_before, 0.0) * price
-            else:
-                wallet.gross += max(abs(leg.target) - abs(leg.quantity), 0.0) * price
+            self.reserve(leg)
+
+    def reserve(self, leg: LegBook) -> None:
+        """Take what a leg has queued out of what later spreads may use."""
+        wallet = self.wallets[leg.wallet]
+        price = 1.0 if leg.inverse else leg.mark
+        wallet.margin_equity -= abs(leg.target - leg.quantity) * price * leg.trading_cost
+        if leg.spot:
+            bought = max(leg.target, 0.0) - max(leg.quantity, 0.0)
+            if bought > 0.0:
+                wallet.margin_equity -= (1.0 - leg.weight) * bought * price
+            if leg.target > leg.quantity:
+                wallet.reserved += (leg.target - leg.quantity) * price * (1.0 + leg.trading_cost)
+            short_before, short_after = max(-leg.quantity, 0.0), max(-leg.target, 0.0)
+            wallet.gross += max(short_after - short_before, 0.0) * price
+        else:
+            wallet.gross += max(abs(leg.target) - abs(leg.quantity), 0.0) * price
 
     def run(self, decide: Decide, start: int, stop: int) -> None:
         """Run the bars from `start` up to, not including, `stop`."""

@@ -100,6 +100,13 @@ def _refuse_foreign(py: Decide, seen: frozenset[str] = frozenset()) -> None:
         raise ConfigError("it uses **", where, "write x * x or math.sqrt(x)")
 
 
+def _compiled(py: Decide) -> Any:
+    try:
+        return cfunc(SIGNATURE, cache=True, error_model="numpy")(py)
+    except ModuleNotFoundError:  # cached when its file was imported under another name
+        return cfunc(SIGNATURE, error_model="numpy")(py)
+
+
 def decider(py: Decide) -> Decider:
     """Compile a decision function, cached on disk.
 
@@ -111,7 +118,7 @@ def decider(py: Decide) -> Decider:
     """
     _refuse_foreign(py)
     try:
-        native = cfunc(SIGNATURE, cache=True, error_model="numpy")(py)
+        native = _compiled(py)
     except NumbaError as error:
         first = next((line for line in str(error).splitlines() if line.strip()), "")
         remedy = "use numbers, math and the five arguments only"
