@@ -46,7 +46,7 @@ def backtest(
 
 def simulated(desk: Desk, panel: Panel) -> Result:
     """A backtest with a progress bar, should it last."""
-    with Bars("simulating") as bars:
+    with Bars("simulating (the first run compiles)") as bars:
         return run_backtest(desk, panel, progress=bars)
 
 

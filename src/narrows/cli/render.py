@@ -2,7 +2,7 @@
 
 import math
 import sys
-import time
+import threading
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -40,7 +40,7 @@ def print_table(
 
 
 class Bars:
-    """A progress bar on standard error that shows itself only if the work lasts."""
+    """A progress bar on standard error, if it is a terminal and the work lasts."""
 
     def __init__(self, title: str) -> None:
         self._progress = Progress(
@@ -52,22 +52,22 @@ class Bars:
             transient=True,
         )
         self._task = self._progress.add_task(title)
-        self._since = time.monotonic()
-        self._shown = False
+        self._timer = threading.Timer(PATIENCE_S, self._progress.start)
+        self._timer.daemon = True
 
     def __enter__(self) -> "Bars":
+        if err.is_terminal:
+            self._timer.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._shown:
+        self._timer.cancel()
+        if self._progress.live.is_started:
             self._progress.stop()
 
     def __call__(self, done: int, total: int) -> None:
         """Say how far the work is."""
         self._progress.update(self._task, completed=done, total=total)
-        if not self._shown and time.monotonic() - self._since > PATIENCE_S:
-            self._shown = True
-            self._progress.start()
 
 
 def money(amount: float) -> str:
