@@ -52,7 +52,8 @@ class Bars:
             transient=True,
         )
         self._task = self._progress.add_task(title)
-        self._timer = threading.Timer(PATIENCE_S, self._progress.start)
+        self._shown = False
+        self._timer = threading.Timer(PATIENCE_S, self._show)
         self._timer.daemon = True
 
     def __enter__(self) -> "Bars":
@@ -62,8 +63,12 @@ class Bars:
 
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
-        if self._progress.live.is_started:
+        if self._shown:
             self._progress.stop()
+
+    def _show(self) -> None:
+        self._shown = True
+        self._progress.start()
 
     def __call__(self, done: int, total: int) -> None:
         """Say how far the work is."""
