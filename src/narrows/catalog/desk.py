@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from narrows.catalog.assemble import panel
+from narrows.catalog.files import text_of
 from narrows.catalog.store import open_catalog
 from narrows.catalog.universe import choose, traded, universe
 from narrows.core.config import Desk, parse
@@ -23,13 +24,7 @@ def load_desk(path: str | Path) -> Desk:
     ConfigError
         If the file cannot be read or is not usable: one line with the path of the key.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"cannot read: {error.strerror}", str(path), "check the path") from None
-    except UnicodeDecodeError:
-        raise ConfigError("not UTF-8 text", str(path), "is it a TOML file?") from None
-    return parse(text, Path(path).name)
+    return parse(text_of(path), Path(path).name)
 
 
 def load_panel(desk: Desk) -> Panel:

@@ -1,4 +1,4 @@
-"""Reading a source file: Parquet, CSV (plain, zstd, gzip) or a zip of one CSV, only the columns needed."""
+"""Reading a file: configuration as text; Parquet, CSV (plain, zstd, gzip) or a zip of one CSV as columns."""
 
 import io
 import zipfile
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from narrows.core.errors import DataError
+from narrows.core.errors import ConfigError, DataError
 
 _CSV = (".csv", ".csv.zst", ".csv.gz")
 
@@ -68,3 +68,19 @@ def read_file(path: Path, columns: Sequence[str], header: bool = True) -> pl.Dat
     if frame.is_empty():
         raise DataError("the file has no rows", where, "fetch it again")
     return frame.with_row_index("row", offset=1)
+
+
+def text_of(path: str | Path) -> str:
+    """The text of a configuration file.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read, or is not UTF-8.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot read: {error.strerror}", str(path), "check the path") from None
+    except UnicodeDecodeError:
+        raise ConfigError("not UTF-8 text", str(path), "is it a TOML file?") from None

@@ -1,15 +1,15 @@
 """The declared mapping: what a source file holds, said in TOML. See examples/sources for every key."""
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from narrows.catalog.files import text_of
 from narrows.catalog.schema import INSTRUMENTS, TABLES
-from narrows.core.config import convert
+from narrows.core.config import convert, require, toml_tables
 from narrows.core.errors import ConfigError
 from narrows.core.instrument import instrument
 from narrows.core.time import duration_ns
@@ -106,33 +106,28 @@ class Source(_Strict, frozen=True, kw_only=True):
         return RATE_UNITS[self.units[column]] if column in self.units else 1.0
 
 
-def _require(condition: bool, what: str, where: str, remedy: str) -> None:
-    if not condition:
-        raise ConfigError(what, where, remedy)
-
-
 def _check_columns(source: Source, where: str) -> None:
     table = TABLES[source.table]
     known = ("time", *table.values)
     at = f"{where}.columns"
     for name in source.columns:
-        _require(
+        require(
             name in known, f"{source.table} has no column {name!r}", at, "choose from " + ", ".join(known)
         )
     given_otherwise = ("interval_h",) if source.interval_h is not None else ()
     for name in ("time", *table.required):
-        _require(
+        require(
             name in source.columns or name in given_otherwise,
             f"column {name!r} is not mapped",
             at,
             f'say {name} = "the column of the file"',
         )
     measured = [name for name in source.columns if name != "time"]
-    _require(bool(measured), "no value column is mapped", at, "choose from " + ", ".join(table.values))
+    require(bool(measured), "no value column is mapped", at, "choose from " + ", ".join(table.values))
     for name, unit in source.units.items():
         units = _UNITS_OF.get(name, ())
-        _require(name in measured, f"unit of {name!r}, which is not mapped", f"{where}.units", "")
-        _require(
+        require(name in measured, f"unit of {name!r}, which is not mapped", f"{where}.units", "")
+        require(
             unit in units,
             f"unit {unit!r} of {name} is unknown",
             f"{where}.units.{name}",
@@ -142,16 +137,16 @@ def _check_columns(source: Source, where: str) -> None:
 
 def _check_funding(source: Source, where: str) -> None:
     interval, mapped = source.interval_h, "interval_h" in source.columns
-    _require(
+    require(
         (interval is not None) != mapped,
         "the funding interval is not said, or said twice",
         where,
         "give interval_h as a number, or as a column, and not both",
     )
     for name, hours in (("interval_h", interval), ("rate_per_h", source.rate_per_h)):
-        _require(hours is None or hours > 0, f"{hours} is not positive", f"{where}.{name}", "give hours")
+        require(hours is None or hours > 0, f"{hours} is not positive", f"{where}.{name}", "give hours")
     if source.carried_forward:
-        _require(
+        require(
             interval is not None and 24 % interval == 0,
             "carried_forward needs a grid of settlements",
             where,
@@ -182,19 +177,19 @@ def _check_time(source: Source, where: str) -> None:
         ) from None
     if source.bar is not None:
         duration_ns(source.bar, f"{where}.bar")
-    _require(
+    require(
         (source.bar is None) == (source.stamp is None),
         "bar and stamp go together",
         where,
         'say bar = "1h" and stamp = "open" or "close"',
     )
-    _require(
+    require(
         source.table != "bars" or source.bar is not None,
         "the length of the bar is not said",
         where,
         'say bar = "1h" and stamp = "open" or "close"',
     )
-    _require(source.snap_s is None or source.snap_s >= 0, "negative", f"{where}.snap_s", "give seconds")
+    require(source.snap_s is None or source.snap_s >= 0, "negative", f"{where}.snap_s", "give seconds")
 
 
 def _source(table: dict[str, Any], where: str) -> Source:
@@ -204,14 +199,14 @@ def _source(table: dict[str, Any], where: str) -> Source:
             convert(table[key], kind, f"{where}.{key}")
     source = convert(table, Source, where)
     feedable = [name for name in TABLES if name != INSTRUMENTS]
-    _require(
+    require(
         source.table in feedable,
         f"unknown table {source.table!r}",
         f"{where}.table",
         "choose from " + ", ".join(feedable) + "; instruments are said in [source.instrument]",
     )
     for key, tables in _TABLES_OF.items():
-        _require(
+        require(
             key not in table or source.table in tables,
             f"{key} has no meaning for {source.table}",
             f"{where}.{key}",
@@ -233,14 +228,11 @@ def parse_mapping(text: str, where: str = "mapping") -> tuple[Source, ...]:
     ConfigError
         One line: what is wrong, the path of the key, what to do.
     """
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"not TOML: {error}", where, "see examples/sources") from None
+    tables = toml_tables(text, where, "see examples/sources")
     for key in tables:
-        _require(key == "source", "unknown section", f"{where}: {key}", "the only section is [[source]]")
+        require(key == "source", "unknown section", f"{where}: {key}", "the only section is [[source]]")
     sources = tables.get("source")
-    _require(
+    require(
         isinstance(sources, list) and bool(sources) and all(isinstance(one, dict) for one in sources),
         "no [[source]]",
         where,
@@ -257,10 +249,4 @@ def load_mapping(path: str | Path) -> tuple[Source, ...]:
     ConfigError
         If the file cannot be read or is not usable.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"cannot read: {error.strerror}", str(path), "check the path") from None
-    except UnicodeDecodeError:
-        raise ConfigError("not UTF-8 text", str(path), "is it a TOML file?") from None
-    return parse_mapping(text, Path(path).name)
+    return parse_mapping(text_of(path), Path(path).name)

@@ -139,56 +139,71 @@ def convert(table: object, kind: type[_Section], where: str) -> _Section:
         raise ConfigError(text, f"{where}.{key}" if key else where, remedy) from None
 
 
-def _require(condition: bool, what: str, where: str, remedy: str) -> None:
+def require(condition: bool, what: str, where: str, remedy: str) -> None:
+    """Raise a ConfigError with these words unless the condition holds."""
     if not condition:
         raise ConfigError(what, where, remedy)
 
 
 def _check_venue(venue: Venue, risk: Risk, bar_ns: int, at: str) -> None:
-    _require(venue.margin == "cross", f"margin {venue.margin!r} is not built yet", at, 'use margin = "cross"')
-    _require(venue.top_up == "none", f"top_up {venue.top_up!r} is not built yet", at, 'use top_up = "none"')
+    require(venue.margin == "cross", f"margin {venue.margin!r} is not built yet", at, 'use margin = "cross"')
+    require(venue.top_up == "none", f"top_up {venue.top_up!r} is not built yet", at, 'use top_up = "none"')
     for key in ("capital_share", "derivatives_share"):
         share = getattr(venue, key)
-        _require(share is None or 0 <= share <= 1, f"{share} leaves [0, 1]", f"{at}.{key}", "give a fraction")
+        require(share is None or 0 <= share <= 1, f"{share} leaves [0, 1]", f"{at}.{key}", "give a fraction")
     for key in ("max_leverage", "depth_usd", "maintenance"):
         value = getattr(venue, key)
-        _require(0 < value < math.inf, f"{value} is not positive and finite", f"{at}.{key}", "")
+        require(0 < value < math.inf, f"{value} is not positive and finite", f"{at}.{key}", "")
     for key in (
         "half_spread_bps", "liquidation_fee_bps", "borrow_apr", "cash_borrow_apr", "cash_apr", "latency_ms"
     ):  # fmt: skip
         value = getattr(venue, key)
-        _require(0 <= value < math.inf, f"{value} is negative or not finite", f"{at}.{key}", "")
+        require(0 <= value < math.inf, f"{value} is negative or not finite", f"{at}.{key}", "")
     leverage = min(venue.max_leverage, risk.max_leverage)
-    _require(
+    require(
         leverage * venue.maintenance < 1,
         f"leverage {leverage:g} with a maintenance of {venue.maintenance:g} is liquidated at once",
         f"{at}.max_leverage",
         "lower it",
     )
     late = venue.latency_ms * 1e6 >= bar_ns
-    _require(not late, f"{venue.latency_ms} ms is not shorter than a bar", f"{at}.latency_ms", "")
+    require(not late, f"{venue.latency_ms} ms is not shorter than a bar", f"{at}.latency_ms", "")
 
 
 def _check(table: _DeskTable, risk: Risk, hurdle: Hurdle, where: str) -> None:
     capital = f"capital {table.capital} is not positive and finite"
-    _require(0 < table.capital < math.inf, capital, f"{where}: desk.capital", "")
-    _require(risk.max_leverage > 0, "max_leverage is not positive", f"{where}: risk.max_leverage", "")
-    _require(risk.horizon_h > 0, "horizon_h is not positive", f"{where}: risk.horizon_h", "")
+    require(0 < table.capital < math.inf, capital, f"{where}: desk.capital", "")
+    require(risk.max_leverage > 0, "max_leverage is not positive", f"{where}: risk.max_leverage", "")
+    require(risk.horizon_h > 0, "horizon_h is not positive", f"{where}: risk.horizon_h", "")
     rate = f"an apr of {hurdle.apr:g} is {hurdle.apr * 100:g} % a year"
-    _require(-1 < hurdle.apr < 1, rate, f"{where}: hurdle.apr", "give a fraction, 0.045 for 4.5 %")
-    _require(
+    require(-1 < hurdle.apr < 1, rate, f"{where}: hurdle.apr", "give a fraction, 0.045 for 4.5 %")
+    require(
         hurdle.series is None,
         f"hurdle series {hurdle.series!r} is not built yet",
         f"{where}: hurdle.series",
         "give hurdle.apr",
     )
     if table.start is not None and table.end is not None:
-        _require(
+        require(
             to_ns(table.start) < to_ns(table.end),
             f"end {table.end} is not after start {table.start}",
             f"{where}: desk.end",
             "give a later end",
         )
+
+
+def toml_tables(text: str, where: str, remedy: str) -> dict[str, Any]:
+    """The tables of a TOML text.
+
+    Raises
+    ------
+    ConfigError
+        If it is not TOML.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"not TOML: {error}", where, remedy) from None
 
 
 def _midnights(table: dict[str, Any]) -> dict[str, Any]:
@@ -207,18 +222,15 @@ def parse(text: str, where: str = "desk file") -> Desk:
     ConfigError
         One line: what is wrong, the path of the key, what to do.
     """
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"not TOML: {error}", where, "see examples/desk.toml") from None
+    tables = toml_tables(text, where, "see examples/desk.toml")
     known = ("desk", "data", "universe", "strategy", "venues", "risk", "hurdle")
     for key, section in tables.items():
-        _require(key in known, "unknown section", f"{where}: {key}", "known sections are " + ", ".join(known))
-        _require(
+        require(key in known, "unknown section", f"{where}: {key}", "known sections are " + ", ".join(known))
+        require(
             isinstance(section, dict), "not a section", f"{where}: {key}", f"write [{key}] above its keys"
         )
     for key in ("desk", "universe", "strategy"):
-        _require(key in tables, f"section [{key}] is missing", where, "see examples/desk.toml")
+        require(key in tables, f"section [{key}] is missing", where, "see examples/desk.toml")
     table = convert(_midnights(tables["desk"]), _DeskTable, f"{where}: desk")
     risk = convert(tables.get("risk", {}), Risk, f"{where}: risk")
     hurdle = convert(tables.get("hurdle", {}), Hurdle, f"{where}: hurdle")
@@ -230,7 +242,7 @@ def parse(text: str, where: str = "desk file") -> Desk:
         _check_venue(venues[name], risk, bar_ns, f"{where}: venues.{name}")
     parameters = dict(tables["strategy"])
     strategy = parameters.pop("name", None)
-    _require(isinstance(strategy, str), "no name", f"{where}: strategy.name", 'say which, as "funding_carry"')
+    require(isinstance(strategy, str), "no name", f"{where}: strategy.name", 'say which, as "funding_carry"')
     return Desk(
         name=table.name,
         currency=table.currency,
