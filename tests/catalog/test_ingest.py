@@ -36,6 +36,28 @@ def test_missing_bars_are_counted_not_filled(folder: Folder) -> None:
     assert (told.rows, told.gaps) == (4, 2)
 
 
+def test_since_and_until_keep_the_times_between_them_both_included(folder: Folder) -> None:
+    between = "since = 2024-01-01T02:00:00Z\nuntil = 2024-01-01T03:00:00"
+    (told,) = folder.bars(bars_frame([10, 11, 12, 13, 14]), more=between)
+    assert folder.times("bars", "BTC-USDT") == [2, 3]  # closes, as the catalogue has them
+    assert (told.rows, told.dropped) == (2, 3)
+
+
+def test_a_date_means_its_midnight_and_jitter_has_its_room(folder: Folder) -> None:
+    late = rates_frame([1e-4, 2e-4, 3e-4, 4e-4]).with_columns(pl.col("t") + 2)
+    folder.funding(late, more="until = 2024-01-01T16:00:00Z")
+    assert folder.times("funding", "BTC-USDT-PERP") == [0, 8, 16]
+    folder.funding(late, symbol="ETH-USDT-PERP", more="since = 2024-01-02")
+    assert folder.times("funding", "ETH-USDT-PERP") == [24]
+
+
+def test_an_end_before_its_start_and_an_empty_span_are_refused(folder: Folder) -> None:
+    with pytest.raises(ConfigError, match="until: it is before since"):
+        folder.bars(bars_frame([10, 11]), more="since = 2024-01-02\nuntil = 2024-01-01")
+    with pytest.raises(DataError, match="no row is left"):
+        folder.bars(bars_frame([10, 11]), more="since = 2025-01-01")
+
+
 @pytest.mark.parametrize("kind", ["csv", "csv.zst", "csv.gz", "zip"])
 def test_csv_in_every_wrapping_reads_like_parquet(folder: Folder, kind: str) -> None:
     frame = bars_frame([10, 11.5, 12])

@@ -14,7 +14,7 @@ from narrows.catalog.mapping import Source, SymbolColumn
 from narrows.catalog.schema import TABLES
 from narrows.core.errors import DataError
 from narrows.core.instrument import Instrument, instrument
-from narrows.core.time import HOUR_NS, hours, iso
+from narrows.core.time import HOUR_NS, hours, iso, to_ns
 
 _GRIDS_H = (24, 12, 8, 6, 4, 3, 2)  # of settlements, the widest first
 _ENOUGH_CHANGES = 30  # of a rate, to tell the grid that they lie on: by chance, one in 10 million
@@ -177,6 +177,16 @@ def _funding(source: Source, frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(rate=pl.col("rate") * (pl.col("interval_h") / source.rate_per_h))
 
 
+def _between(source: Source, frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows from `since` to `until`; jitter that is snapped later is given its room."""
+    slack = source.snap_ns or 0
+    if source.since is not None:
+        frame = frame.filter(pl.col("time") >= to_ns(source.since) - slack)
+    if source.until is not None:
+        frame = frame.filter(pl.col("time") <= to_ns(source.until) + slack)
+    return frame
+
+
 def _delivered(source: Source, frame: pl.DataFrame, one: Instrument, where: str) -> pl.DataFrame:
     if not one.expiry_ns:
         return frame
@@ -193,17 +203,19 @@ def _rows(source: Source, frame: pl.DataFrame, one: Instrument, where: str) -> R
     if source.stamp == "open":
         frame = frame.with_columns(time=pl.col("time") + source.bar_ns)
     _in_order(frame, where)
+    rows = frame.height
+    frame = _between(source, frame)
     known = _without_nulls(source, frame, where)
     settled, rejected = _snapped(source, known, where)
     _in_order(settled, where)
     kept = _delivered(source, settled, one, where)
-    dropped = frame.height - known.height + settled.height - kept.height
+    dropped = rows - known.height + settled.height - kept.height
     if source.table == "funding":
         kept = _funding(source, kept)
     elif source.table == "bars":
         kept = kept.with_columns(bar_ns=pl.lit(source.bar_ns, pl.Int64))
     if kept.is_empty():
-        raise DataError("no row is left", where, "check null, filter and the columns")
+        raise DataError("no row is left", where, "check null, filter, since, until and the columns")
     table = TABLES[source.table]
     absent = [name for name in table.columns if name not in kept.columns]
     full = kept.with_columns(pl.lit(None, pl.Float64).alias(name) for name in absent)

@@ -1,6 +1,7 @@
 """The declared mapping: what a source file holds, said in TOML. See examples/sources for every key."""
 
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -9,10 +10,10 @@ import msgspec
 
 from narrows.catalog.files import text_of
 from narrows.catalog.schema import INSTRUMENTS, TABLES
-from narrows.core.config import convert, require, toml_tables
+from narrows.core.config import convert, midnights, require, toml_tables
 from narrows.core.errors import ConfigError
 from narrows.core.instrument import instrument
-from narrows.core.time import duration_ns
+from narrows.core.time import duration_ns, to_ns
 
 RATE_UNITS = {"fraction": 1.0, "percent": 1e-2, "bps": 1e-4}
 _UNITS_OF = {"rate": tuple(RATE_UNITS), "premium": tuple(RATE_UNITS), "apr": tuple(RATE_UNITS)}
@@ -66,6 +67,9 @@ class Specification(_Strict, frozen=True, kw_only=True):
 class Source(_Strict, frozen=True, kw_only=True):
     """One `[[source]]`: one file, or the rows of it that `filter` selects, feeding one table.
 
+    `since` and `until` (UTC, both included) keep the rows of the catalogue whose time lies between:
+    what a file has before or after is left out.
+
     `columns` maps a canonical column (see schema.TABLES) to the column of the file; `units` gives
     the unit of a rate, the default being a fraction.
     """
@@ -83,6 +87,8 @@ class Source(_Strict, frozen=True, kw_only=True):
     bar: str | None = None
     stamp: Literal["open", "close"] | None = None
     cut_after_delivery: bool = False
+    since: datetime | None = None
+    until: datetime | None = None
     snap_s: float | None = None
     interval_h: float | None = None
     rate_per_h: float | None = None
@@ -189,6 +195,8 @@ def _check_time(source: Source, where: str) -> None:
         where,
         'say bar = "1h" and stamp = "open" or "close"',
     )
+    ordered = source.since is None or source.until is None or to_ns(source.since) <= to_ns(source.until)
+    require(ordered, "it is before since", f"{where}.until", "give a later time")
     require(source.snap_s is None or source.snap_s >= 0, "negative", f"{where}.snap_s", "give seconds")
 
 
@@ -197,7 +205,7 @@ def _source(table: dict[str, Any], where: str) -> Source:
     for key, kind in nested:  # each on its own, so that an error names the keys of its own table
         if isinstance(table.get(key), dict):
             convert(table[key], kind, f"{where}.{key}")
-    source = convert(table, Source, where)
+    source = convert(midnights(table), Source, where)
     feedable = [name for name in TABLES if name != INSTRUMENTS]
     require(
         source.table in feedable,

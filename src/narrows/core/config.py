@@ -206,7 +206,7 @@ def toml_tables(text: str, where: str, remedy: str) -> dict[str, Any]:
         raise ConfigError(f"not TOML: {error}", where, remedy) from None
 
 
-def _midnights(table: dict[str, Any]) -> dict[str, Any]:
+def midnights(table: dict[str, Any]) -> dict[str, Any]:
     """TOML dates as the date-times they begin with."""
     return {
         key: datetime(value.year, value.month, value.day) if type(value) is date else value
@@ -231,7 +231,7 @@ def parse(text: str, where: str = "desk file") -> Desk:
         )
     for key in ("desk", "universe", "strategy"):
         require(key in tables, f"section [{key}] is missing", where, "see examples/desk.toml")
-    table = convert(_midnights(tables["desk"]), _DeskTable, f"{where}: desk")
+    table = convert(midnights(tables["desk"]), _DeskTable, f"{where}: desk")
     risk = convert(tables.get("risk", {}), Risk, f"{where}: risk")
     hurdle = convert(tables.get("hurdle", {}), Hurdle, f"{where}: hurdle")
     _check(table, risk, hurdle, where)
