@@ -15,7 +15,7 @@ DESKS = sorted(p for p in (REPOSITORY / "examples").glob("*.toml") if p.stem not
 
 
 @pytest.fixture
-def workplace(catalogue: Real, monkeypatch: pytest.MonkeyPatch) -> Path:
+def standing_there(catalogue: Real, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the catalogue in it, as a user stands in it."""
     folder = catalogue.catalog.root.parent
     if not (folder / "examples").exists():
@@ -27,7 +27,7 @@ def workplace(catalogue: Real, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("desk", DESKS, ids=lambda path: path.stem)
 def test_every_example_desk_runs_and_its_ledger_adds_up(
-    desk: Path, workplace: Path, capsys: pytest.CaptureFixture[str]
+    desk: Path, standing_there: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as left:
         main(["backtest", str(desk), "--json"])
@@ -39,7 +39,7 @@ def test_every_example_desk_runs_and_its_ledger_adds_up(
     assert (
         len(
             list(
-                (workplace / "reports").glob(
+                (standing_there / "reports").glob(
                     f"{desk.stem.replace('_', '-').replace('desk', 'btc-carry')}-*.html"
                 )
             )
@@ -49,7 +49,7 @@ def test_every_example_desk_runs_and_its_ledger_adds_up(
 
 
 def test_cash_and_carry_is_held_through_six_deliveries(
-    workplace: Path, capsys: pytest.CaptureFixture[str]
+    standing_there: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
         main(["backtest", "examples/btc_cash_and_carry.toml", "--json"])
@@ -59,7 +59,7 @@ def test_cash_and_carry_is_held_through_six_deliveries(
     assert told["liquidations"] == told["liquidations_high_low"] == 0
 
 
-def test_the_notebook_lines_of_the_readme_give_a_figure(workplace: Path) -> None:
+def test_the_notebook_lines_of_the_readme_give_a_figure(standing_there: Path) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
     lines = [line for line in code.splitlines() if line]
     assert len(lines) == 5
