@@ -158,8 +158,13 @@ def check_status(state: State, panel: Panel, found: Sequence[Spread], name: str)
 def run_hash(desk: Desk, strategy: Strategy) -> str:
     """SHA-256 of the desk, and of the strategy that was run: its parameters and its source."""
     kind = type(strategy)
-    module = inspect.getmodule(kind)
-    source = inspect.getsource(module if module is not None else kind)
+    try:
+        source = inspect.getsource(inspect.getmodule(kind) or kind)
+    except (OSError, TypeError):  # in a notebook: what its functions compile to, and what they use
+        parts = (strategy.decide.py, kind.features)
+        codes = [(part.__code__.co_code, part.__code__.co_consts) for part in parts]
+        used = [sorted(inspect.getclosurevars(part).globals.items()) for part in parts]
+        source = repr((codes, used))
     digest = hashlib.sha256(desk.config_hash.encode())
     digest.update(f"{kind.__qualname__} {strategy!r} {source}".encode())
     return digest.hexdigest()
@@ -204,7 +209,9 @@ def backtest(
     ConfigError
         If the universe has no spread for the strategy, or capital shares do not add up.
     StateError
-        If `decide` reports an error, or the ledger does not add up to the change in equity.
+        If `decide` reports an error, features look ahead, or the ledger does not add up.
+    DataError
+        If a position is held for more than MAX_STALE_H without a price.
     """
     chosen = strategy if strategy is not None else find_strategy(desk.strategy, desk.parameters)
     _check_bars(desk, panel)

@@ -20,7 +20,6 @@ FLOAT_NOISE = 1e-12  # of the equity
 NOT_FINITE = 99
 MEMORY = 8
 
-Row = dict[str, list[float]]
 Decide = Callable[[Sequence[float], list[float], list[float], Sequence[float], list[float]], int]
 
 

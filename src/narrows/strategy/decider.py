@@ -77,14 +77,16 @@ def _constants(module: ModuleType) -> set[str]:
 def _refuse_foreign(py: Decide, seen: frozenset[str] = frozenset()) -> None:
     """Refuse what numba's cache cannot see: it stamps only the file that `decide` stands in.
 
-    Helpers beside `decide` are looked at in the same way.
+    Helpers beside `decide` are looked at in the same way. In a notebook nothing is cached, so
+    constants may come from any cell.
     """
     module = inspect.getmodule(py)
     where = f"{py.__name__} in {py.__module__}"
     closure = inspect.getclosurevars(py)
     if closure.nonlocals:
         raise ConfigError(f"it closes over {sorted(closure.nonlocals)}", where, "pass it in params")
-    own = _constants(module) if module is not None else set()
+    in_file = module is not None and hasattr(module, "__file__")
+    own = _constants(module) if module is not None and in_file else set(closure.globals)
     for name, value in closure.globals.items():
         if isinstance(value, ModuleType):
             if value.__name__ != "math":
@@ -95,12 +97,17 @@ def _refuse_foreign(py: Decide, seen: frozenset[str] = frozenset()) -> None:
                 _refuse_foreign(helper, seen | {py.__name__, name})
         elif name not in own:
             raise ConfigError(f"{name} comes from another file", where, "define it beside decide")
-    tree = ast.parse(textwrap.dedent(inspect.getsource(py)))
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(py)))
+    except OSError:
+        raise ConfigError("its source cannot be read", where, "put it in a file or a notebook cell") from None
     if any(isinstance(node, ast.Pow) for node in ast.walk(tree)):
         raise ConfigError("it uses **", where, "write x * x or math.sqrt(x)")
 
 
 def _compiled(py: Decide) -> Any:
+    if not hasattr(inspect.getmodule(py), "__file__"):  # a notebook cell may change what it uses
+        return cfunc(SIGNATURE, error_model="numpy")(py)
     try:
         return cfunc(SIGNATURE, cache=True, error_model="numpy")(py)
     except ModuleNotFoundError:  # cached when its file was imported under another name
@@ -108,7 +115,7 @@ def _compiled(py: Decide) -> Any:
 
 
 def decider(py: Decide) -> Decider:
-    """Compile a decision function, cached on disk.
+    """Compile a decision function, cached on disk if it stands in a file.
 
     Raises
     ------

@@ -13,8 +13,6 @@ from narrows.core.spread import Spread
 from narrows.strategy.decider import Pointer, decider
 from narrows.strategy.protocol import SIDES, Direction, check
 
-FUNDING_APR, BORROW_APR, HELD_H, WIDTH = 0, 1, 2, 3
-
 
 @decider
 def decide(features: Pointer, position: Pointer, memory: Pointer, params: Pointer, target: Pointer) -> int:
