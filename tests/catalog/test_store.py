@@ -207,7 +207,7 @@ def test_no_catalogue_tells_to_ingest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        ({"format": 99}, "catalogue of format 99, not 1"),
+        ({"format": 99}, "catalogue of format 99, not 2"),
         ({"schemas": {"bars": 99}}, "table bars of version 99 is unknown"),
         ({"schemas": {"trades": 1}}, "table trades of version 1 is unknown"),
         ({"partitions": 3}, "the manifest is broken"),

@@ -8,7 +8,7 @@ import polars as pl
 
 from narrows.catalog.canonical import Rows, canonical
 from narrows.catalog.mapping import Source, load_mapping
-from narrows.catalog.schema import INSTRUMENTS, TABLES, gaps
+from narrows.catalog.schema import ALL, INSTRUMENTS, TABLES, gaps
 from narrows.catalog.store import Series, merge, write
 from narrows.core.errors import DataError
 from narrows.core.instrument import Instrument
@@ -54,6 +54,14 @@ def _add(batch: dict[Series, pl.DataFrame], series: Series, frame: pl.DataFrame,
     except DataError as error:
         remedy = "two sources of this ingest disagree: map only one of them"
         raise DataError(error.what, f"{where}: {error.where}", remedy) from None
+
+
+def _by_venue(known: dict[Series, pl.DataFrame]) -> dict[Series, pl.DataFrame]:
+    """The rows of the instruments table, which keeps a venue together."""
+    venues: dict[Series, list[pl.DataFrame]] = {}
+    for series, row in known.items():
+        venues.setdefault(Series(INSTRUMENTS, series.venue, ALL), []).append(row)
+    return {series: pl.concat(rows) for series, rows in venues.items()}
 
 
 def _told(series: Series, frame: pl.DataFrame, parts: Sequence[Rows]) -> Ingested:
@@ -107,16 +115,17 @@ def ingest(
     """
     sources = [source for path in mappings for source in load_mapping(path)]
     batch: dict[Series, pl.DataFrame] = {}
+    known: dict[Series, pl.DataFrame] = {}
     parts: dict[Series, list[Rows]] = {}
     for done, source in enumerate(sources, start=1):
         for rows in canonical(source, Path(root)):
             one = rows.instrument
             series = Series(rows.table, one.venue, one.symbol)
             _add(batch, series, rows.frame, source.file)
-            _add(batch, Series(INSTRUMENTS, one.venue, one.symbol), _specification(one, source), source.file)
+            _add(known, Series(INSTRUMENTS, one.venue, one.symbol), _specification(one, source), source.file)
             parts.setdefault(series, []).append(rows)
         if progress:
             progress(done, len(sources))
     told = [_told(series, batch[series], rows) for series, rows in parts.items()]
-    write(catalog, batch)
+    write(catalog, batch | _by_venue(known))
     return told

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import polars as pl
 
 from narrows.core.time import HOUR_NS
 
-FORMAT = 1  # of the folder: partitions, their names and the manifest
+FORMAT = 2  # of the folder: partitions, their names and the manifest
 INSTRUMENTS = "instruments"
+ALL = "all"  # the symbol of a series that holds a whole venue
 
 
 @dataclass(frozen=True)
@@ -35,17 +37,22 @@ class Rule:
 
 @dataclass(frozen=True)
 class Table:
-    """One table; rows are identified by `key`, rising within a symbol."""
+    """One table; rows are identified by `key`, rising within a series.
+
+    `by` says what stands together in one series: the rows of one symbol, or of a whole venue, whose
+    rows then carry the symbol they are about.
+    """
 
     version: int
     columns: Mapping[str, Column]
     rules: tuple[Rule, ...] = ()
-    key: str = "time"
+    key: tuple[str, ...] = ("time",)
+    by: Literal["symbol", "venue"] = "symbol"
 
     @property
     def values(self) -> tuple[str, ...]:
         """The columns a source measures: all but the key and the length of the bar."""
-        return tuple(name for name in self.columns if name not in (self.key, "bar_ns"))
+        return tuple(name for name in self.columns if name not in (*self.key, "bar_ns"))
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -55,6 +62,10 @@ class Table:
 
 def _price(meaning: str, nullable: bool = False) -> Column:
     return Column(pl.Float64, "quote per base", meaning, nullable)
+
+
+def _amount(meaning: str) -> Column:
+    return Column(pl.Float64, "base", meaning, nullable=True)
 
 
 def _time(meaning: str) -> Column:
@@ -69,6 +80,12 @@ def _positive(*names: str) -> tuple[Rule, ...]:
             "correct or drop the row",
         )
         for name in names
+    )
+
+
+def _not_negative(*names: str) -> tuple[Rule, ...]:
+    return tuple(
+        Rule(pl.col(name) < 0, f"{name} {{{name}}} is negative", "correct or drop the row") for name in names
     )
 
 
@@ -156,8 +173,121 @@ TABLES: dict[str, Table] = {
         columns={"time": _time("delivery"), "price": _price("delivery price")},
         rules=_positive("price"),
     ),
-    INSTRUMENTS: Table(
+    "quotes": Table(
         version=1,
+        columns={
+            "time": _time("when the quote stood"),
+            "bid": _price("best bid", nullable=True),
+            "ask": _price("best ask", nullable=True),
+            "bid_size": _amount("resting at the best bid"),
+            "ask_size": _amount("resting at the best ask"),
+        },
+        rules=(*_positive("bid", "ask"), *_not_negative("bid_size", "ask_size")),
+    ),
+    "depth_profile": Table(
+        version=1,
+        columns={
+            "time": _time("when the book stood so"),
+            "within": Column(pl.Float64, "fraction", "distance from the mid that `depth` reaches"),
+            "depth": Column(pl.Float64, "quote", "value resting within that distance, as the source counts"),
+            "spread": Column(pl.Float64, "fraction", "ask over bid - 1", nullable=True),
+            "mid": _price("(bid + ask) / 2", nullable=True),
+        },
+        rules=(*_positive("within", "mid"), *_not_negative("depth")),
+    ),
+    "open_interest": Table(
+        version=1,
+        columns={
+            "time": _time("when it was so"),
+            "open_interest": Column(pl.Float64, "base", "contracts open, as an amount of the base coin"),
+        },
+        rules=_not_negative("open_interest"),
+    ),
+    "prices": Table(
+        version=1,
+        columns={
+            "time": _time("when the price was made"),
+            "price": _price("one price a stamp: a close, a settlement, a mark; it may be negative"),
+        },
+        rules=(Rule(~pl.col("price").is_finite(), "price {price} is not finite", "correct the row"),),
+    ),
+    "rates": Table(
+        version=1,
+        columns={
+            "time": _time("from when the rate holds"),
+            "symbol": Column(pl.String, "", "what is lent or yields: USDC-BORROW, USD-3M"),
+            "apr": Column(pl.Float64, "fraction per 365 days, simple", "what it costs or pays"),
+        },
+        rules=(_within("apr", 10.0, "is its unit percent?"),),
+        key=("time", "symbol"),
+        by="venue",
+    ),
+    "option_quotes": Table(
+        version=1,
+        columns={
+            "time": _time("of the snapshot of the chain"),
+            "symbol": Column(pl.String, "", "the option: BTC-20260327-60000-C"),
+            "bid": Column(pl.Float64, "settle currency", "best bid", nullable=True),
+            "ask": Column(pl.Float64, "settle currency", "best ask", nullable=True),
+            "mark": Column(pl.Float64, "settle currency", "the venue's mark", nullable=True),
+            "iv": Column(pl.Float64, "fraction per year", "implied volatility of the mark", nullable=True),
+            "delta": Column(pl.Float64, "", "the venue's delta", nullable=True),
+            "vega": Column(pl.Float64, "quote per vol point", "the venue's vega", nullable=True),
+            "forward": _price("the venue's forward for the expiry", nullable=True),
+            "forward_name": Column(
+                pl.String, "", "what the forward is: a future, or synthetic", nullable=True
+            ),
+            "index": _price("composite spot", nullable=True),
+            "open_interest": _amount("open contracts"),
+            "volume": _amount("traded in the 24 h before"),
+        },
+        rules=(*_positive("forward", "index"), *_not_negative("bid", "ask", "mark", "open_interest")),
+        key=("time", "symbol"),
+        by="venue",
+    ),
+    "tickers": Table(
+        version=1,
+        columns={
+            "time": _time("of the snapshot of the venue"),
+            "symbol": Column(pl.String, "", "the instrument: BTC-USDT-PERP"),
+            "bid": _price("best bid", nullable=True),
+            "ask": _price("best ask", nullable=True),
+            "bid_size": _amount("resting at the best bid"),
+            "ask_size": _amount("resting at the best ask"),
+            "mark": _price("margin price", nullable=True),
+            "index": _price("composite spot", nullable=True),
+            "funding": Column(pl.Float64, "fraction per interval", "the rate shown", nullable=True),
+            "next_funding": Column(pl.Int64, "ns since the epoch, UTC", "next settlement", nullable=True),
+        },
+        rules=(*_positive("bid", "ask", "mark", "index"), *_not_negative("bid_size", "ask_size")),
+        key=("time", "symbol"),
+        by="venue",
+    ),
+    "specs": Table(
+        version=1,
+        columns={
+            "time": _time("of the snapshot of the venue's rules"),
+            "symbol": Column(pl.String, "", "the instrument: BTC-USDT-PERP"),
+            "status": Column(pl.String, "", "as the venue says it", nullable=True),
+            "tick": Column(pl.Float64, "quote", "price step", nullable=True),
+            "lot": Column(pl.Float64, "base", "size step", nullable=True),
+            "min_notional": Column(pl.Float64, "quote", "smallest order value", nullable=True),
+            "listed": Column(pl.Int64, "ns since the epoch, UTC", "first trading", nullable=True),
+            "expiry": Column(pl.Int64, "ns since the epoch, UTC", "delivery", nullable=True),
+            "initial": Column(pl.Float64, "fraction", "margin to open, as published", nullable=True),
+            "maintenance": Column(pl.Float64, "fraction", "margin to live, as published", nullable=True),
+            "liquidation_fee": Column(pl.Float64, "fraction", "of the notional closed", nullable=True),
+            "funding_cap": Column(pl.Float64, "fraction per interval", "highest rate", nullable=True),
+            "funding_floor": Column(pl.Float64, "fraction per interval", "lowest rate", nullable=True),
+            "interval_h": Column(pl.Float64, "hours", "between settlements", nullable=True),
+            "borrow_limit": Column(pl.Float64, "base", "most that can be borrowed", nullable=True),
+        },
+        rules=_not_negative("tick", "lot", "min_notional", "initial", "maintenance", "borrow_limit"),
+        key=("time", "symbol"),
+        by="venue",
+    ),
+    INSTRUMENTS: Table(
+        version=2,
         columns={
             "id": Column(pl.String, "", "BASE-QUOTE[-TERM].venue"),
             "kind": Column(pl.String, "", "spot, perp, future or option"),
@@ -171,7 +301,8 @@ TABLES: dict[str, Table] = {
             "min_notional": Column(pl.Float64, "quote", "smallest order value", nullable=True),
             "expiry_ns": Column(pl.Int64, "ns since the epoch, UTC", "delivery; 0 = never"),
         },
-        key="id",
+        key=("id",),
+        by="venue",
     ),
 }
 

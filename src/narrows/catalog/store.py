@@ -22,7 +22,7 @@ from typing import NamedTuple
 import msgspec
 import polars as pl
 
-from narrows.catalog.schema import FORMAT, TABLES
+from narrows.catalog.schema import ALL, FORMAT, INSTRUMENTS, TABLES
 from narrows.core.errors import DataError
 from narrows.core.time import iso
 
@@ -30,7 +30,10 @@ _MANIFEST, _LOCK, _TEMPORARY = "manifest.json", ".lock", ".tmp"
 
 
 class Series(NamedTuple):
-    """What a partition belongs to: one symbol at one venue, in one table."""
+    """What a partition belongs to: one symbol at one venue, in one table.
+
+    In a table that keeps a venue together the symbol is ALL.
+    """
 
     table: str
     venue: str
@@ -74,9 +77,16 @@ class Catalog:
         return hashlib.sha256(repr(listed).encode()).hexdigest()
 
     def series(self, table: str) -> list[Series]:
-        """Every symbol in a table, sorted."""
+        """Every series of a table, sorted."""
         keys = (key.split("/") for key in self.manifest.partitions)
         return sorted({Series(*parts[:3]) for parts in keys if parts[0] == table})
+
+    def instruments(self) -> pl.DataFrame:
+        """The table of instruments, of all venues."""
+        columns = TABLES[INSTRUMENTS].columns
+        parts = [self.load(one) for series in self.series(INSTRUMENTS) for one in self.partitions(series)]
+        empty = pl.DataFrame(schema={name: column.dtype for name, column in columns.items()})
+        return pl.concat([empty, *parts])
 
     def partitions(self, series: Series) -> list[Partition]:
         """The partitions of one symbol in one table, in the order of time."""
@@ -140,8 +150,10 @@ def open_catalog(root: str | Path) -> Catalog:
     return Catalog(Path(root), manifest)
 
 
-def _told(key: str, value: object) -> str:
-    return f"{value}" if key != "time" or not isinstance(value, int) else iso(value)
+def _told(key: tuple[str, ...], row: Mapping[str, object]) -> str:
+    """The key of a row in words: 2024-03-29T08:00:00Z BTC-USDT-PERP."""
+    values = ((name, row[name]) for name in key)
+    return " ".join(iso(v) if name == "time" and isinstance(v, int) else f"{v}" for name, v in values)
 
 
 def merge(old: pl.DataFrame, new: pl.DataFrame, series: Series) -> pl.DataFrame:
@@ -155,7 +167,7 @@ def merge(old: pl.DataFrame, new: pl.DataFrame, series: Series) -> pl.DataFrame:
     """
     table = TABLES[series.table]
     both = old.join(new, on=table.key, how="full", coalesce=True, suffix="_new").sort(table.key)
-    names = [name for name in table.columns if name != table.key]
+    names = [name for name in table.columns if name not in table.key]
     remedy = "what is stored is not overwritten: correct the source, or ingest into a new catalogue"
     for name in names:
         clash = both.filter(pl.col(name) != pl.col(f"{name}_new"))
@@ -163,23 +175,23 @@ def merge(old: pl.DataFrame, new: pl.DataFrame, series: Series) -> pl.DataFrame:
             first = clash.row(0, named=True)
             what = f"{name} was {first[name]!r} and would become {first[f'{name}_new']!r}"
             raise DataError(
-                f"{what} at {_told(table.key, first[table.key])} ({clash.height} such rows)",
+                f"{what} at {_told(table.key, first)} ({clash.height} such rows)",
                 series.folder,
                 remedy,
             )
-    merged = both.select(table.key, *(pl.coalesce(name, f"{name}_new") for name in names))
+    merged = both.select(*table.key, *(pl.coalesce(name, f"{name}_new") for name in names))
     for rule in table.rules:
         broken = merged.filter(rule.bad)
         if broken.height:
             first = broken.row(0, named=True)
-            what = f"{rule.says.format(**first)} at {_told(table.key, first[table.key])}"
+            what = f"{rule.says.format(**first)} at {_told(table.key, first)}"
             raise DataError(f"{what} ({broken.height} such rows)", series.folder, remedy)
     return merged.select(*table.columns)
 
 
 def _by_year(series: Series, frame: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
-    if TABLES[series.table].key != "time":
-        yield f"{series.folder}/all", frame
+    if "time" not in TABLES[series.table].key:
+        yield f"{series.folder}/{ALL}", frame
         return
     years = frame.with_columns(year=pl.from_epoch("time", time_unit="ns").dt.year())
     for (year,), part in years.group_by("year", maintain_order=True):

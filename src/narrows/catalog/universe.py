@@ -5,7 +5,6 @@ from difflib import get_close_matches
 
 import numpy as np
 
-from narrows.catalog.schema import INSTRUMENTS
 from narrows.catalog.store import Catalog, Series
 from narrows.core.config import Universe
 from narrows.core.errors import ConfigError, DataError
@@ -66,11 +65,10 @@ def named(catalog: Catalog, ids: Iterable[str]) -> list[Instrument]:
     ConfigError
         If the catalogue does not have one of them: with the nearest names.
     """
-    known = {_id(series): series for series in catalog.series(INSTRUMENTS)}
+    known = {row["id"]: row for row in catalog.instruments().iter_rows(named=True)}
     found = []
     for id_ in _held(ids, known, f"catalogue {catalog.root}"):
-        (partition,) = catalog.partitions(known[id_])
-        row = catalog.load(partition).row(0, named=True)
+        row = known[id_]
         said = ("settle", "contract", "multiplier", "tick", "lot", "min_notional")
         found.append(instrument(id_, **{name: row[name] for name in said if row[name] is not None}))
     return found
@@ -84,8 +82,10 @@ def universe(catalog: Catalog, wanted: Universe) -> list[Instrument]:
     ConfigError
         If names and a selection are both given, a name is unknown, or nothing matches.
     """
-    table = INSTRUMENTS if wanted.instruments else "bars"
-    have = sorted(_id(series) for series in catalog.series(table))
+    if wanted.instruments:
+        have = sorted(catalog.instruments()["id"])
+    else:
+        have = sorted(_id(series) for series in catalog.series("bars"))
     return named(catalog, choose(have, wanted, f"catalogue {catalog.root}"))
 
 
