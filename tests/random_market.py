@@ -18,6 +18,7 @@ FIRST_CLOSE_NS = 1_718_870_400_000_000_000  # 2024-06-20 08:00 UTC
 DESK = """
 [desk]
 name = "random"
+currency = "{currency}"
 capital = {capital}
 [universe]
 instruments = []
@@ -84,6 +85,7 @@ class Restless(msgspec.Struct, frozen=True, kw_only=True):
 
 def random_desk(rng: np.random.Generator) -> Desk:
     text = DESK.format(
+        currency=rng.choice(["USDT", "USD"]),
         capital=rng.choice([10_000.0, 1e6, 12_345.678]),
         account=rng.choice(["unified", "separate"]),
         other_account=rng.choice(["unified", "separate"]),
@@ -134,6 +136,9 @@ def random_panel(rng: np.random.Generator, bars: int, volatility: float = 0.03) 
         values[missing] = np.nan
     mark[rng.random(shape) < 0.03] = np.nan
     spread = rng.uniform(0, 0.002, shape)
+    parity = np.exp(np.cumsum(rng.normal(0, 0.002, bars) * (rng.random(bars) < 0.5)))  # dollars per USDT
+    fx = np.array([parity if one.quote == "USDT" else 1 / parity for one in found]).T.copy()
+    fx[1:][rng.random((bars - 1, len(found))) < 0.1] = np.nan
     quotes = np.where(rng.random(shape) < 0.5, 1.0, np.nan)
     return Panel.of(
         found,
@@ -151,4 +156,5 @@ def random_panel(rng: np.random.Generator, bars: int, volatility: float = 0.03) 
         funding_h=np.where(np.isnan(funding), np.nan, 8.0),
         borrow=np.where(rng.random(shape) < 0.5, rng.uniform(0, 1, shape), np.nan),
         settlement=settlement,
+        fx=fx,
     )

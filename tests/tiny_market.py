@@ -107,7 +107,7 @@ def tiny_desk(capital: float = 1000.0, leverage: float = 3.0, beta: bool = False
         venues["beta"] = {**FREE, "max_leverage": leverage}
     lines = [
         f'[desk]\nname = "tiny"\ncapital = {capital!r}\n[universe]\n[strategy]\nname = "script"',
-        f"[risk]\nmax_leverage = {leverage!r}",
+        f"[fx]\nUSD = 1.0\n[risk]\nmax_leverage = {leverage!r}",
     ]
     for name, keys in venues.items():
         lines.append(f"[venues.{name}]")

@@ -53,9 +53,7 @@ class Run:
     def reference(self, lane: int) -> Reference:
         twin = Reference(
             self.market,
-            self.plan.legs,
-            self.plan.wallets,
-            self.plan.wallet_capital.tolist(),
+            self.plan,
             self.params[lane].tolist(),
             bool(self.bracket[lane]),
         )

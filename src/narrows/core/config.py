@@ -39,6 +39,7 @@ class Venue(_Strict, frozen=True, kw_only=True):
     """[venues.NAME]: capital, account structure, margin and costs at one venue."""
 
     capital_share: float | None = None  # None: an equal part of what the others leave
+    cash: str | None = None  # None: the currency that its linear instruments are quoted in
     account: Literal["unified", "separate"] = "unified"
     derivatives_share: float = 0.5
     margin: Literal["cross", "isolated", "portfolio"] = "cross"
@@ -75,6 +76,9 @@ class Hurdle(_Strict, frozen=True, kw_only=True):
     series: str | None = None
 
 
+Rate = float | str | tuple[str, str]
+
+
 class _DeskTable(_Strict, frozen=True, kw_only=True):
     name: str
     currency: str = "USDT"
@@ -103,6 +107,7 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     strategy: str
     parameters: dict[str, Any]
     venues: dict[str, Venue]
+    fx: dict[str, Rate]
     risk: Risk
     hurdle: Hurdle
 
@@ -214,6 +219,22 @@ def midnights(table: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _rates(section: dict[str, Any], where: str) -> dict[str, Rate]:
+    """[fx]: what one unit of a currency is worth in the desk's: a number, a pair, or two pairs."""
+    found: dict[str, Rate] = {}
+    for currency, said in section.items():
+        at, remedy = f"{where}.{currency}", 'write 1.0, "USDC-USDT.binance", or two pairs that share a base'
+        if isinstance(said, list):
+            require(len(said) == 2 and all(isinstance(one, str) for one in said), "not two pairs", at, remedy)
+            found[currency] = (said[0], said[1])
+            continue
+        number = isinstance(said, int | float) and not isinstance(said, bool)
+        require(number or isinstance(said, str), "neither a number nor a pair", at, remedy)
+        require(not number or 0 < said < math.inf, f"{said} is not a positive number", at, remedy)
+        found[currency] = float(said) if number else said
+    return found
+
+
 def parse(text: str, where: str = "desk file") -> Desk:
     """The Desk that a TOML text describes.
 
@@ -223,7 +244,7 @@ def parse(text: str, where: str = "desk file") -> Desk:
         One line: what is wrong, the path of the key, what to do.
     """
     tables = toml_tables(text, where, "see examples/desk.toml")
-    known = ("desk", "data", "universe", "strategy", "venues", "risk", "hurdle")
+    known = ("desk", "data", "universe", "strategy", "venues", "fx", "risk", "hurdle")
     for key, section in tables.items():
         require(key in known, "unknown section", f"{where}: {key}", "known sections are " + ", ".join(known))
         require(
@@ -256,6 +277,7 @@ def parse(text: str, where: str = "desk file") -> Desk:
         strategy=str(strategy),
         parameters=parameters,
         venues=venues,
+        fx=_rates(tables.get("fx", {}), f"{where}: fx"),
         risk=risk,
         hurdle=hurdle,
     )

@@ -41,13 +41,16 @@ class Fill(_Record, frozen=True, kw_only=True):
 class Account(_Record, frozen=True, kw_only=True):
     """What the venues say we have, after everything up to `time_ns`.
 
-    `cash` by wallet (reporting currency), `position` and `coin` by leg, `marks` by leg.
+    `cash` by wallet, in its own currency; `position`, `coin` and `marks` by leg. What a currency is
+    worth in the desk's: `fx` of each leg's quote, `cash_fx` of each wallet's cash.
     """
 
     cash: tuple[float, ...]
     position: tuple[float, ...]
     coin: tuple[float, ...]
     marks: tuple[float, ...]
+    fx: tuple[float, ...]
+    cash_fx: tuple[float, ...]
 
 
 class Refused(_Record, frozen=True, kw_only=True):

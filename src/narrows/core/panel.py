@@ -28,6 +28,7 @@ FIELDS: dict[str, str] = {
     "borrow": "what borrowing the base costs, APR",
     "settlement": "delivery price, in the row of delivery only",
     "volume": "base amount traded",
+    "fx": "what one unit of the quote currency is worth in the desk's currency at the close",
 }
 
 

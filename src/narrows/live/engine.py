@@ -70,6 +70,9 @@ def _books(engine: Engine, state: State, account: Account) -> Books:
     books.target[:, 0] = account.position
     books.coin[:, 0] = account.coin
     books.mark[:] = account.marks
+    books.fx[:] = account.fx
+    books.cash_fx[:] = account.cash_fx
+    books.exchange[:] = books.fx / books.cash_fx[engine.plan.legs.wallet]
     if state.memory:
         books.memory[:, 0] = state.memory
     return books

@@ -127,6 +127,27 @@ def _fill(market: Market, legs: Legs, state: State, trace: Trace, t: int) -> Non
 
 
 @compiled
+def _exchange(market: Market, legs: Legs, wallets: Wallets, state: State, t: int) -> None:
+    """Move every currency to its new rate, at the old marks; one without a rate keeps the last."""
+    for w in range(wallets.money.shape[0]):
+        rate = market.fx[t, wallets.money[w]] if wallets.money[w] >= 0 else 1.0
+        if rate > 0.0 and rate != state.cash_fx[w]:
+            for k in range(state.cash.shape[1]):
+                gain = state.cash[w, k] * (rate - state.cash_fx[w])
+                state.ledger[legs.column.shape[0] + w, FX, k] += gain
+            state.cash_fx[w] = rate
+    for i in range(legs.column.shape[0]):
+        rate = market.fx[t, legs.column[i]]
+        if rate > 0.0 and rate != state.fx[i]:
+            for k in range(state.quantity.shape[1]):
+                held = state.quantity[i, k] if legs.spot[i] else state.coin[i, k]
+                if held != 0.0:
+                    state.ledger[i, FX, k] += held * state.mark[i] * (rate - state.fx[i])
+            state.fx[i] = rate
+        state.exchange[i] = state.fx[i] / state.cash_fx[legs.wallet[i]]
+
+
+@compiled
 def _mark(market: Market, legs: Legs, state: State, t: int) -> None:
     """Move every leg to its new mark; a leg without one keeps the last."""
     for i in range(legs.column.shape[0]):
@@ -141,15 +162,15 @@ def _mark(market: Market, legs: Legs, state: State, t: int) -> None:
         for k in range(state.quantity.shape[1]):
             quantity = state.quantity[i, k]
             if legs.inverse[i]:
-                state.ledger[i, FX, k] += state.coin[i, k] * (mark - last)
+                state.ledger[i, FX, k] += state.coin[i, k] * (mark - last) * state.fx[i]
                 coins = coin_profit(quantity, last, mark)
                 state.coin[i, k] += coins
-                state.ledger[i, BASIS, k] += coins * mark
+                state.ledger[i, BASIS, k] += coins * mark * state.fx[i]
             else:
                 profit = quantity * (mark - last)
-                state.ledger[i, BASIS, k] += profit
+                state.ledger[i, BASIS, k] += profit * state.fx[i]
                 if not legs.spot[i]:
-                    state.cash[wallet, k] += profit
+                    state.cash[wallet, k] += profit * state.exchange[i]
 
 
 @compiled
@@ -158,7 +179,7 @@ def _lent(legs: Legs, state: State, w: int, k: int) -> float:
     value = 0.0
     for i in range(legs.wallet.shape[0]):
         if legs.wallet[i] == w and legs.spot[i] and state.quantity[i, k] < 0.0:
-            value -= state.quantity[i, k] * state.mark[i]
+            value -= state.quantity[i, k] * state.mark[i] * state.exchange[i]
     return value
 
 
@@ -199,10 +220,10 @@ def _accrue(market: Market, legs: Legs, wallets: Wallets, state: State, trace: T
             if cash >= 0.0:
                 own = cash if wallets.cash_apr[w] == 0.0 else max(cash - _lent(legs, state, w, k), 0.0)
                 earned = own * wallets.cash_apr[w] * wallets.bar_years
-                state.ledger[row, YIELD, k] += earned
+                state.ledger[row, YIELD, k] += earned * state.cash_fx[w]
             else:
                 earned = cash * wallets.cash_borrow_apr[w] * wallets.bar_years
-                state.ledger[row, BORROW, k] += earned
+                state.ledger[row, BORROW, k] += earned * state.cash_fx[w]
             state.cash[w, k] += earned
 
 
@@ -214,9 +235,9 @@ def _residual(legs: Legs, state: State, s: int, k: int) -> float:
         quantity = state.quantity[i, k]
         if legs.inverse[i]:
             if quantity != 0.0 or state.coin[i, k] != 0.0:
-                delta += quantity + state.coin[i, k] * state.mark[i]
+                delta += (quantity + state.coin[i, k] * state.mark[i]) * state.fx[i]
         elif quantity != 0.0:
-            delta += quantity * state.mark[i]
+            delta += quantity * state.mark[i] * state.fx[i]
     return abs(delta)
 
 
@@ -224,7 +245,8 @@ def _residual(legs: Legs, state: State, s: int, k: int) -> float:
 def _judge(legs: Legs, state: State, trace: Trace, t: int, row: int, k: int, worth: Float2D) -> float:
     """Margin check of every wallet of a lane on the marks; returns the equity of all together.
 
-    `worth` (W, 4) receives equity, margined notional, cash that is not its own, margin equity.
+    `worth` (W, 4) receives equity, margined notional, cash that is not its own, margin equity, in the
+    currency of each wallet's cash.
     """
     total = 0.0
     for w in range(state.cash.shape[0]):
@@ -235,13 +257,13 @@ def _judge(legs: Legs, state: State, trace: Trace, t: int, row: int, k: int, wor
         if maintenance > 0.0 and margin_equity <= maintenance:
             liquidate(legs, state, trace, t, w, k, state.mark)
             equity, margin_equity, maintenance, gross, borrowed = standing(legs, state, w, k, state.mark)
-        total += equity
+        total += equity * state.cash_fx[w]
         worth[w, 0] = equity
         worth[w, 1] = gross
         worth[w, 2] = borrowed
         worth[w, 3] = margin_equity
         if k == 0 and row < trace.mark.shape[0]:
-            trace.wallet_equity[row, w] = equity
+            trace.wallet_equity[row, w] = equity * state.cash_fx[w]
             trace.margin_ratio[row, w] = min(ratio, WORST_RATIO)
     return total
 
@@ -254,7 +276,7 @@ def _settle_up(legs: Legs, state: State, s: int, k: int) -> float:
         if state.quantity[i, k] != 0.0:
             held = True
         elif state.coin[i, k] != 0.0:
-            state.cash[legs.wallet[i], k] += state.coin[i, k] * state.mark[i]
+            state.cash[legs.wallet[i], k] += state.coin[i, k] * state.mark[i] * state.exchange[i]
             state.coin[i, k] = 0.0
     if state.opened[s, k] and not held:
         state.trips[k] += 1
@@ -378,7 +400,7 @@ def consult(
     worth, position, target = scratch.worth, scratch.position, scratch.target
     equity = 0.0
     for w in range(worth.shape[0]):
-        equity += worth[w, 0]
+        equity += worth[w, 0] * state.cash_fx[w]
     for s in range(state.queued.shape[0]):
         first = legs.first[s]
         count = legs.first[s + 1] - first
@@ -386,7 +408,8 @@ def consult(
             held = state.quantity[first + j, k]
             position[j] = held / state.mark[first + j] if legs.inverse[first + j] and held != 0.0 else held
             target[j] = math.nan
-        position[count] = equity / state.mark[first] if state.mark[first] > 0.0 and equity > 0.0 else 0.0
+        price = state.mark[first] * state.fx[first]
+        position[count] = equity / price if price > 0.0 and equity > 0.0 else 0.0
         status = decide(
             _at(features, (t * features.shape[1] + s) * width),
             _at(position, 0),
@@ -442,6 +465,7 @@ def run(
         for k in range(lanes):
             if bracket[k]:
                 _bracket(market, legs, state, trace, t, k, scratch.start, scratch.end)
+        _exchange(market, legs, wallets, state, t)
         _mark(market, legs, state, t)
         _accrue(market, legs, wallets, state, trace, t)
         for k in range(lanes):

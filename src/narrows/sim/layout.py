@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from narrows.core.arrays import Float1D, Float2D, Float3D, Int1D, Int2D, read_only
 from narrows.core.config import Desk, Venue
 from narrows.core.errors import ConfigError
-from narrows.core.instrument import Instrument, same_money
+from narrows.core.instrument import Instrument
 from narrows.core.ledger import CATEGORIES
 from narrows.core.panel import Panel
 from narrows.core.result import Leg
@@ -37,6 +37,7 @@ class Market(NamedTuple):
     funding: Float2D
     borrow: Float2D
     settlement: Float2D
+    fx: Float2D  # value of the quote currency in the desk's
     features: Float3D
 
 
@@ -62,6 +63,7 @@ class Legs(NamedTuple):
 class Wallets(NamedTuple):
     """Facts of each wallet, (W,) each, and the length of a bar."""
 
+    money: Int1D  # panel column whose quote currency the cash is in; -1 = the desk's own
     leverage: Float1D  # derivatives notional over equity, at most
     cash_apr: Float1D
     cash_borrow_apr: Float1D
@@ -71,10 +73,13 @@ class Wallets(NamedTuple):
 class State(NamedTuple):
     """All that a run carries from one bar to the next, for K lanes."""
 
-    cash: Float2D  # (W, K) reporting currency
+    cash: Float2D  # (W, K) in the currency of the wallet
     quantity: Float2D  # (L, K) base units, quote units if inverse
     coin: Float2D  # (L, K) profit kept in coin (inverse legs)
     mark: Float1D  # (L,) last known mark
+    fx: Float1D  # (L,) last known value of the quote currency in the desk's
+    cash_fx: Float1D  # (W,) last known value of the wallet's currency in the desk's
+    exchange: Float1D  # (L,) what one unit of the quote currency is in the wallet's
     target: Float2D  # (L, K) queued for the next open
     queued: Int2D  # (S, K)
     opened: Int2D  # (S, K) the spread holds something
@@ -125,7 +130,9 @@ class Layout(NamedTuple):
     wallets: Wallets
     leg_names: tuple[Leg, ...]
     wallet_names: tuple[str, ...]
-    wallet_capital: Float1D
+    wallet_capital: Float1D  # in the desk's currency
+    leg_fx: Float1D  # (L,) at the first bar
+    wallet_fx: Float1D  # (W,)
 
 
 def _venues(desk: Desk, panel: Panel, used: Collection[str]) -> dict[str, Venue]:
@@ -202,17 +209,10 @@ def layout(desk: Desk, panel: Panel, spreads: Sequence[Spread]) -> Layout:
     Raises
     ------
     ConfigError
-        If capital shares do not add up, a section names a venue that has no instrument, an
-        instrument is not quoted in the desk's money, or a fee is neither given nor in the rulebook.
+        If capital shares do not add up, a section names a venue that has no instrument, nothing says
+        what an instrument's quote currency is worth, or a fee is neither given nor in the rulebook.
     """
     legs = [(s, leg.instrument, leg.ratio) for s, spread in enumerate(spreads) for leg in spread.legs]
-    for _, one, _ in legs:
-        if not same_money(one.quote, desk.currency):
-            raise ConfigError(
-                f"{one.id} is quoted in {one.quote}",
-                f"desk {desk.name}: desk.currency",
-                f"a desk in {desk.currency} needs instruments quoted in it",
-            )
     venues = _venues(desk, panel, [one.venue for _, one, _ in legs])
     wallets = _wallets(venues)
     number = {name: w for w, name in enumerate(wallets)}
@@ -222,9 +222,12 @@ def layout(desk: Desk, panel: Panel, spreads: Sequence[Spread]) -> Layout:
     )
     start_ns = int(panel.time_ns[0]) if len(panel) else desk.start_ns
     instruments = [one for _, one, _ in legs]
+    rates = _first_rates(desk, panel)
+    money = [_money(desk, panel, venue, name) for name, (venue, _) in wallets.items()]
     return Layout(
         legs=_legs(panel, spreads, instruments, names, venues, start_ns),
         wallets=Wallets(
+            money=_ints(money),
             leverage=_floats(min(v.max_leverage, desk.risk.max_leverage) for v, _ in wallets.values()),
             cash_apr=_floats(v.cash_apr for v, _ in wallets.values()),
             cash_borrow_apr=_floats(v.cash_borrow_apr for v, _ in wallets.values()),
@@ -233,6 +236,8 @@ def layout(desk: Desk, panel: Panel, spreads: Sequence[Spread]) -> Layout:
         leg_names=names,
         wallet_names=tuple(wallets),
         wallet_capital=_floats(desk.capital * share for _, share in wallets.values()),
+        leg_fx=_floats(rates[panel.column(one.id)] for one in instruments),
+        wallet_fx=_floats(1.0 if column < 0 else rates[column] for column in money),
     )
 
 
@@ -276,10 +281,13 @@ def initial_state(layout: Layout, lanes: int) -> State:
     for amount in capital.tolist():
         total += amount
     return State(
-        cash=np.repeat(capital[:, None], lanes, axis=1).copy(),
+        cash=np.repeat((capital / layout.wallet_fx)[:, None], lanes, axis=1).copy(),
         quantity=np.zeros((count, lanes)),
         coin=np.zeros((count, lanes)),
         mark=np.full(count, np.nan),
+        fx=layout.leg_fx.copy(),
+        cash_fx=layout.wallet_fx.copy(),
+        exchange=layout.leg_fx / layout.wallet_fx[[leg.wallet for leg in layout.leg_names]],
         target=np.zeros((count, lanes)),
         queued=np.zeros((spread_count, lanes), dtype=np.int64),
         opened=np.zeros((spread_count, lanes), dtype=np.int64),
@@ -294,13 +302,74 @@ def initial_state(layout: Layout, lanes: int) -> State:
     )
 
 
-def prepared(desk: Desk, panel: Panel) -> Panel:
-    """The panel with what the desk file says where the data are silent: the borrow rate of coins.
+def exchange_rates(desk: Desk, panel: Panel) -> Float2D:
+    """What each instrument's quote currency is worth in the desk's, (T, N).
 
-    Strategy and simulator both see this panel, so that they reckon with the same rate.
+    1 for the desk's own currency; a constant where ``[fx]`` says so; else the panel's `fx`.
+
+    Raises
+    ------
+    ConfigError
+        If nothing says it: currencies never meet without an explicit rate.
+    """
+    columns = []
+    for column, one in enumerate(panel.instruments):
+        given = desk.fx.get(one.quote)
+        if one.quote == desk.currency:
+            columns.append(np.ones(len(panel)))
+        elif isinstance(given, float):
+            columns.append(np.full(len(panel), given))
+        elif np.isfinite(panel.fx[:, column]).any() or not len(panel):
+            columns.append(panel.fx[:, column])
+        else:
+            raise ConfigError(
+                f"{one.id} is quoted in {one.quote}, the desk counts in {desk.currency}",
+                f"desk {desk.name}: fx.{one.quote}",
+                f"name a pair that prices it, or say what it is worth: {one.quote} = 1.0",
+            )
+    return np.column_stack(columns) if columns else np.empty((len(panel), 0))
+
+
+def _first_rates(desk: Desk, panel: Panel) -> Float1D:
+    """The first rate known of each instrument's quote currency, (N,)."""
+    rates = exchange_rates(desk, panel)
+    if not len(panel):
+        return np.ones(len(panel.instruments))
+    known = np.isfinite(rates).argmax(axis=0)
+    first: Float1D = rates[known, np.arange(rates.shape[1])]
+    return first
+
+
+def _money(desk: Desk, panel: Panel, venue: Venue, wallet: str) -> int:
+    """The panel column whose quote currency the cash of a wallet is in; -1 = the desk's own.
+
+    The venue's `cash`, else the quote of its linear instruments if they share one, else the desk's.
+
+    Raises
+    ------
+    ConfigError
+        If no instrument of the panel is quoted in it.
+    """
+    there = [one for one in panel.instruments if one.venue == wallet.partition(":")[0]]
+    quotes = {one.quote for one in there if not one.is_inverse}
+    currency = venue.cash or (quotes.pop() if len(quotes) == 1 else desk.currency)
+    if currency == desk.currency:
+        return -1
+    for column, one in enumerate(panel.instruments):
+        if one.quote == currency:
+            return column
+    where = f"desk {desk.name}: venues.{wallet}.cash"
+    raise ConfigError(f"no instrument is quoted in {currency}", where, "so nothing says what it is worth")
+
+
+def prepared(desk: Desk, panel: Panel) -> Panel:
+    """The panel with what the desk file says where the data are silent: borrow rates, constant currencies.
+
+    Strategy and simulator both see this panel, so that they reckon with the same rates.
     """
     rates = np.array([desk.venues.get(one.venue, Venue()).borrow_apr for one in panel.instruments])
-    return panel.with_field("borrow", np.where(np.isnan(panel.borrow), rates, panel.borrow))
+    filled = panel.with_field("borrow", np.where(np.isnan(panel.borrow), rates, panel.borrow))
+    return filled.with_field("fx", exchange_rates(desk, panel))
 
 
 def market(panel: Panel, features: Float3D) -> Market:

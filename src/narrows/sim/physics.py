@@ -72,24 +72,25 @@ def swap(legs: Legs, state: State, i: int, k: int, change: float, price: float, 
     if legs.inverse[i]:
         coins = -coin_profit(change, mark, price)
         state.coin[i, k] += coins
-        state.ledger[i, category, k] += coins * mark
+        state.ledger[i, category, k] += coins * mark * state.fx[i]
     else:
         gain = change * (mark - price)
-        state.cash[legs.wallet[i], k] += -change * price if legs.spot[i] else gain
-        state.ledger[i, category, k] += gain
+        moved = -change * price if legs.spot[i] else gain
+        state.cash[legs.wallet[i], k] += moved * state.exchange[i]
+        state.ledger[i, category, k] += gain * state.fx[i]
     state.quantity[i, k] += change
 
 
 @compiled
 def pay(legs: Legs, state: State, i: int, k: int, amount: float, category: int) -> None:
-    """Book an amount in the reporting currency to a leg; inverse legs pay in coin at the mark."""
+    """Book an amount in a leg's quote currency; inverse legs pay it in coin at the mark."""
     if legs.inverse[i]:
         coins = amount / state.mark[i]
         state.coin[i, k] += coins
-        state.ledger[i, category, k] += coins * state.mark[i]
+        state.ledger[i, category, k] += coins * state.mark[i] * state.fx[i]
     else:
-        state.cash[legs.wallet[i], k] += amount
-        state.ledger[i, category, k] += amount
+        state.cash[legs.wallet[i], k] += amount * state.exchange[i]
+        state.ledger[i, category, k] += amount * state.fx[i]
 
 
 @compiled
@@ -112,7 +113,8 @@ def trade(
     swap(legs, state, i, k, change, price, BASIS)
     pay(legs, state, i, k, -fee, FEES)
     pay(legs, state, i, k, -slip * notional, SLIPPAGE)
-    record(trace, where, TRADED, (change, fill, price, fee, slip * notional))
+    rate = state.fx[i]
+    record(trace, where, TRADED, (change, fill, price, fee * rate, slip * notional * rate))
 
 
 @compiled
@@ -131,7 +133,7 @@ def close(
         fee = legs.liquidation_fee[i] * notional
         swap(legs, state, i, k, -quantity, price, BASIS)
         pay(legs, state, i, k, -fee, LIQUIDATION)
-    record(trace, where, reason, (-quantity, price, price, fee, 0.0))
+    record(trace, where, reason, (-quantity, price, price, fee * state.fx[i], 0.0))
 
 
 # --- one wallet of one lane ---------------------------------------------------------------------
@@ -143,8 +145,8 @@ def standing(
 ) -> tuple[float, float, float, float, float]:
     """A wallet at `prices`: equity, margin equity, maintenance, margined notional, borrowed value.
 
-    Margined are derivatives and borrowed coins. Margin equity counts long spot by its collateral
-    weight. Legs without a mark hold nothing.
+    In the currency of its cash. Margined are derivatives and borrowed coins. Margin equity counts long
+    spot by its collateral weight. Legs without a mark hold nothing.
     """
     equity = state.cash[w, k]
     margin_equity = equity
@@ -158,8 +160,9 @@ def standing(
         mark = state.mark[i]
         price = prices[i]
         if quantity != 0.0 or state.coin[i, k] != 0.0:
+            rate = state.exchange[i]
             if legs.spot[i]:
-                value = quantity * price
+                value = quantity * price * rate
                 equity += value
                 margin_equity += value * legs.weight[i] if quantity > 0.0 else value
                 if quantity < 0.0:
@@ -168,11 +171,11 @@ def standing(
                     borrowed -= value
             else:
                 if legs.inverse[i]:
-                    value = (state.coin[i, k] + coin_profit(quantity, mark, price)) * price
-                    notional = abs(quantity)
+                    value = (state.coin[i, k] + coin_profit(quantity, mark, price)) * price * rate
+                    notional = abs(quantity) * rate
                 else:
-                    value = quantity * (price - mark)
-                    notional = abs(quantity) * price
+                    value = quantity * (price - mark) * rate
+                    notional = abs(quantity) * price * rate
                 equity += value
                 margin_equity += value
                 maintenance += legs.maintenance[i] * notional
@@ -189,13 +192,13 @@ def liquidate(legs: Legs, state: State, trace: Trace, t: int, w: int, k: int, pr
         if state.quantity[i, k] != 0.0:
             close(legs, state, trace, (t, k, i), prices[i], LIQUIDATED)
         if state.coin[i, k] != 0.0:  # worth what it fetches now, not at the last mark
-            state.ledger[i, FX, k] += state.coin[i, k] * (prices[i] - state.mark[i])
-            state.cash[w, k] += state.coin[i, k] * prices[i]
+            state.ledger[i, FX, k] += state.coin[i, k] * (prices[i] - state.mark[i]) * state.fx[i]
+            state.cash[w, k] += state.coin[i, k] * prices[i] * state.exchange[i]
             state.coin[i, k] = 0.0
     equity = standing(legs, state, w, k, state.mark)[0]
     if equity < 0.0:
         state.cash[w, k] -= equity
-        state.ledger[legs.wallet.shape[0] + w, LIQUIDATION, k] -= equity
+        state.ledger[legs.wallet.shape[0] + w, LIQUIDATION, k] -= equity * state.cash_fx[w]
     state.liquidations[k] += 1
 
 
@@ -228,8 +231,9 @@ def capacity(
         for j in range(legs.first[s], legs.first[s + 1]):
             if legs.wallet[j] == w:
                 if legs.spot[j] == 0 or state.quantity[j, k] < 0.0:
-                    room += abs(state.quantity[j, k]) * (1.0 if legs.inverse[j] else state.mark[j])
-                unit = abs(legs.ratio[j]) * state.mark[j]
+                    one = (1.0 if legs.inverse[j] else state.mark[j]) * state.exchange[j]
+                    room += abs(state.quantity[j, k]) * one
+                unit = abs(legs.ratio[j]) * state.mark[j] * state.exchange[j]
                 lost = legs.fee[j] + legs.half_spread[j]
                 if margined(legs, j, sign):
                     need += unit * (1.0 + leverage * lost)
@@ -238,6 +242,7 @@ def capacity(
         if need > 0.0:
             size = min(size, room / need)
         if not margined(legs, i, sign):
+            price *= state.exchange[i]
             room = state.cash[w, k] + max(state.quantity[i, k], 0.0) * price - worth[w, 2]
             size = min(size, room / (abs(legs.ratio[i]) * price * (1.0 + legs.fee[i] + legs.half_spread[i])))
     return size if size > 0.0 and math.isfinite(size) else 0.0
@@ -250,7 +255,7 @@ def reserve(legs: Legs, state: State, s: int, k: int, worth: Float2D) -> None:
         w = legs.wallet[i]
         held = state.quantity[i, k]
         target = state.target[i, k]
-        price = 1.0 if legs.inverse[i] else state.mark[i]
+        price = (1.0 if legs.inverse[i] else state.mark[i]) * state.exchange[i]
         lost = legs.fee[i] + legs.half_spread[i]
         worth[w, 3] -= abs(target - held) * price * lost
         if legs.spot[i]:

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from narrows.core.event import FILL_REASONS
 from narrows.core.ledger import CATEGORIES
-from narrows.sim.layout import Legs, Market, Wallets
+from narrows.sim.layout import Layout, Legs, Market, Wallets
 
 DEPTH_DISTANCE = 0.001  # `depth` counts what rests within 10 bp of the mid
 DEAREST_FILL = 0.5  # of the price
@@ -44,6 +44,8 @@ class LegBook:
     coin: float = 0.0
     mark: float = math.nan
     target: float = 0.0
+    fx: float = 1.0
+    exchange: float = 1.0
 
     @property
     def trading_cost(self) -> float:
@@ -70,10 +72,12 @@ class SpreadBook:
 class WalletBook:
     """One wallet."""
 
+    money: int
     leverage: float
     cash_apr: float
     cash_borrow_apr: float
     cash: float
+    fx: float
     equity: float = 0.0
     margin_equity: float = 0.0
     gross: float = 0.0
@@ -99,8 +103,7 @@ class Standing:
 class Reference:
     """One lane of the simulation.
 
-    `market`, `legs`, `wallets` are what the kernel gets; `capital` is the cash of each wallet at the
-    start; with `bracket`, liquidation is judged at high and low too.
+    `market` and `plan` are what the kernel gets; with `bracket`, liquidation is judged at high and low too.
     `ledger` is (legs + wallets) × categories; `fills` holds (bar, leg, reason, quantity, price,
     reference, fee, slippage); the other series have one entry a bar.
     """
@@ -108,25 +111,32 @@ class Reference:
     def __init__(
         self,
         market: Market,
-        legs: Legs,
-        wallets: Wallets,
-        capital: Sequence[float],
+        plan: Layout,
         params: Sequence[float],
         bracket: bool,
     ) -> None:
         fields = [name for name in Market._fields if name != "features"]
         self.rows = {name: getattr(market, name).tolist() for name in fields}
         self.features = market.features.tolist()
-        facts = {name: getattr(legs, name).tolist() for name in Legs._fields}
+        facts = {name: getattr(plan.legs, name).tolist() for name in Legs._fields}
         first = facts.pop("first")
         self.legs = [
-            LegBook(**{name: values[i] for name, values in facts.items()}) for i in range(len(legs.column))
+            LegBook(**{name: values[i] for name, values in facts.items()}) for i in range(len(plan.leg_names))
         ]
         self.spreads = [SpreadBook(list(range(a, b))) for a, b in pairwise(first)]
-        rates = (wallets.leverage, wallets.cash_apr, wallets.cash_borrow_apr)
-        terms = zip(*(rate.tolist() for rate in rates), capital, strict=True)
-        self.wallets = [WalletBook(*term) for term in terms]
-        self.bar_years = wallets.bar_years
+        terms = {
+            name: getattr(plan.wallets, name).tolist() for name in Wallets._fields if name != "bar_years"
+        }
+        capital, worth = plan.wallet_capital.tolist(), plan.wallet_fx.tolist()
+        self.wallets = [
+            WalletBook(
+                **{name: values[w] for name, values in terms.items()}, cash=capital[w] / worth[w], fx=worth[w]
+            )
+            for w in range(len(capital))
+        ]
+        for leg, rate in zip(self.legs, plan.leg_fx.tolist(), strict=True):
+            leg.fx, leg.exchange = rate, rate / self.wallets[leg.wallet].fx
+        self.bar_years = plan.wallets.bar_years
         self.params = list(params)
         self.bracket = bracket
         self.ledger = [[0.0] * len(CATEGORIES) for _ in range(len(self.legs) + len(self.wallets))]
@@ -152,15 +162,15 @@ class Reference:
         self.ledger[row][self.category[category]] += amount
 
     def pay(self, i: int, amount: float, category: str) -> None:
-        """An amount in the reporting currency; an inverse leg pays it in coin at its mark."""
+        """An amount in the leg's quote currency; an inverse leg pays it in coin at its mark."""
         leg = self.legs[i]
         if leg.inverse:
             coins = amount / leg.mark
             leg.coin += coins
-            self.book(i, category, coins * leg.mark)
+            self.book(i, category, coins * leg.mark * leg.fx)
         else:
-            self.wallets[leg.wallet].cash += amount
-            self.book(i, category, amount)
+            self.wallets[leg.wallet].cash += amount * leg.exchange
+            self.book(i, category, amount * leg.fx)
 
     def change(self, i: int, quantity: float, price: float, category: str) -> None:
         """Change a position at `price`; what is gained against the mark goes to `category`."""
@@ -168,11 +178,12 @@ class Reference:
         if leg.inverse:
             coins = -(quantity * (1.0 / leg.mark - 1.0 / price))
             leg.coin += coins
-            self.book(i, category, coins * leg.mark)
+            self.book(i, category, coins * leg.mark * leg.fx)
         else:
             gain = quantity * (leg.mark - price)
-            self.wallets[leg.wallet].cash += -quantity * price if leg.spot else gain
-            self.book(i, category, gain)
+            moved = -quantity * price if leg.spot else gain
+            self.wallets[leg.wallet].cash += moved * leg.exchange
+            self.book(i, category, gain * leg.fx)
         leg.quantity += quantity
 
     def trade(self, t: int, i: int, quantity: float, price: float, half: float, depth: float) -> None:
@@ -185,7 +196,8 @@ class Reference:
         self.change(i, quantity, price, "basis")
         self.pay(i, -fee, "fees")
         self.pay(i, -slip * notional, "slippage")
-        self.fills.append((t, i, FILL_REASONS.index("trade"), quantity, fill, price, fee, slip * notional))
+        costs = (fee * leg.fx, slip * notional * leg.fx)
+        self.fills.append((t, i, FILL_REASONS.index("trade"), quantity, fill, price, *costs))
 
     def close(self, t: int, i: int, price: float, reason: str) -> None:
         """End a leg at `price`: delivered with the trading fee, or liquidated with its own."""
@@ -196,16 +208,16 @@ class Reference:
         fee = (leg.fee if delivered else leg.liquidation_fee) * notional
         self.change(i, -quantity, price, "settlement" if delivered else "basis")
         self.pay(i, -fee, reason)
-        self.fills.append((t, i, FILL_REASONS.index(reason), -quantity, price, price, fee, 0.0))
+        self.fills.append((t, i, FILL_REASONS.index(reason), -quantity, price, price, fee * leg.fx, 0.0))
 
     def standing(self, w: int, prices: Sequence[float]) -> Standing:
-        """A wallet at some prices; long spot counts as margin by its collateral weight."""
+        """A wallet at some prices, in its own currency; long spot counts by its collateral weight."""
         found = Standing(self.wallets[w].cash, self.wallets[w].cash, 0.0, 0.0)
         for leg, price in zip(self.legs, prices, strict=True):
             if leg.wallet != w or (leg.quantity == 0.0 and leg.coin == 0.0):
                 continue
             if leg.spot:
-                value = leg.quantity * price
+                value = leg.quantity * price * leg.exchange
                 found.equity += value
                 found.margin_equity += value * leg.weight if leg.quantity > 0.0 else value
                 if leg.quantity < 0.0:
@@ -214,11 +226,11 @@ class Reference:
                     found.borrowed -= value
                 continue
             if leg.inverse:
-                value = (leg.coin + leg.quantity * (1.0 / leg.mark - 1.0 / price)) * price
-                notional = abs(leg.quantity)
+                value = (leg.coin + leg.quantity * (1.0 / leg.mark - 1.0 / price)) * price * leg.exchange
+                notional = abs(leg.quantity) * leg.exchange
             else:
-                value = leg.quantity * (price - leg.mark)
-                notional = abs(leg.quantity) * price
+                value = leg.quantity * (price - leg.mark) * leg.exchange
+                notional = abs(leg.quantity) * price * leg.exchange
             found.equity += value
             found.margin_equity += value
             found.maintenance += leg.maintenance * notional
@@ -233,13 +245,13 @@ class Reference:
             if leg.quantity != 0.0:
                 self.close(t, i, prices[i], "liquidation")
             if leg.coin != 0.0:
-                self.book(i, "fx", leg.coin * (prices[i] - leg.mark))
-                self.wallets[w].cash += leg.coin * prices[i]
+                self.book(i, "fx", leg.coin * (prices[i] - leg.mark) * leg.fx)
+                self.wallets[w].cash += leg.coin * prices[i] * leg.exchange
                 leg.coin = 0.0
         left = self.standing(w, [leg.mark for leg in self.legs]).equity
         if left < 0.0:
             self.wallets[w].cash -= left
-            self.book(len(self.legs) + w, "liquidation", -left)
+            self.book(len(self.legs) + w, "liquidation", -left * self.wallets[w].fx)
         self.liquidations += 1
 
     # -- the steps of a bar
@@ -294,6 +306,23 @@ class Reference:
         price: float = self.rows[name][t][leg.column]
         return price if price > 0.0 else leg.mark
 
+    def move_currencies(self, t: int) -> None:
+        """What a currency gained since its last rate, at the old marks; one without a new rate keeps the old."""
+        rates = self.rows["fx"][t]
+        for w, wallet in enumerate(self.wallets):
+            rate = rates[wallet.money] if wallet.money >= 0 else 1.0
+            if rate > 0.0 and rate != wallet.fx:
+                self.book(len(self.legs) + w, "fx", wallet.cash * (rate - wallet.fx))
+                wallet.fx = rate
+        for i, leg in enumerate(self.legs):
+            rate = rates[leg.column]
+            if rate > 0.0 and rate != leg.fx:
+                held = leg.quantity if leg.spot else leg.coin
+                if held != 0.0:
+                    self.book(i, "fx", held * leg.mark * (rate - leg.fx))
+                leg.fx = rate
+            leg.exchange = leg.fx / self.wallets[leg.wallet].fx
+
     def move_marks(self, t: int) -> None:
         """Profit since the last mark; a leg without a new one keeps the old."""
         for i, leg in enumerate(self.legs):
@@ -304,15 +333,15 @@ class Reference:
             if not last > 0.0:
                 continue
             if leg.inverse:
-                self.book(i, "fx", leg.coin * (mark - last))
+                self.book(i, "fx", leg.coin * (mark - last) * leg.fx)
                 coins = leg.quantity * (1.0 / last - 1.0 / mark)
                 leg.coin += coins
-                self.book(i, "basis", coins * mark)
+                self.book(i, "basis", coins * mark * leg.fx)
             else:
                 profit = leg.quantity * (mark - last)
-                self.book(i, "basis", profit)
+                self.book(i, "basis", profit * leg.fx)
                 if not leg.spot:
-                    self.wallets[leg.wallet].cash += profit
+                    self.wallets[leg.wallet].cash += profit * leg.exchange
 
     def accrue(self, t: int) -> None:
         """Funding settled at this close, coin loans, deliveries; then interest on cash."""
@@ -334,10 +363,10 @@ class Reference:
                 lent = 0.0
                 for leg in self.legs:
                     if leg.wallet == w and leg.borrowed:
-                        lent -= leg.quantity * leg.mark
+                        lent -= leg.quantity * leg.mark * leg.exchange
                 own = wallet.cash if wallet.cash_apr == 0.0 else max(wallet.cash - lent, 0.0)
                 category, earned = "collateral_yield", own * wallet.cash_apr * self.bar_years
-            self.book(len(self.legs) + w, category, earned)
+            self.book(len(self.legs) + w, category, earned * wallet.fx)
             wallet.cash += earned
 
     def judge(self, t: int) -> float:
@@ -354,11 +383,11 @@ class Reference:
             if now.fails:
                 self.liquidate(t, w, marks)
                 now = self.standing(w, marks)
-            total += now.equity
+            total += now.equity * wallet.fx
             wallet.equity, wallet.margin_equity = now.equity, now.margin_equity
             wallet.gross, wallet.reserved = now.gross, now.borrowed
         self.margin_ratio.append(ratios)
-        self.wallet_equity.append([wallet.equity for wallet in self.wallets])
+        self.wallet_equity.append([wallet.equity * wallet.fx for wallet in self.wallets])
         return total
 
     def close_books(self, total: float) -> None:
@@ -368,7 +397,7 @@ class Reference:
             legs = [self.legs[i] for i in spread.legs]
             for leg in legs:
                 if leg.quantity == 0.0 and leg.coin != 0.0:
-                    self.wallets[leg.wallet].cash += leg.coin * leg.mark
+                    self.wallets[leg.wallet].cash += leg.coin * leg.mark * leg.exchange
                     leg.coin = 0.0
             held = any(leg.quantity != 0.0 for leg in legs)
             self.trips += spread.opened and not held
@@ -376,9 +405,10 @@ class Reference:
             delta = 0.0
             for leg in legs:
                 if leg.inverse:
-                    delta += leg.quantity + leg.coin * leg.mark if leg.quantity != 0.0 else 0.0
+                    held_value = (leg.quantity + leg.coin * leg.mark) * leg.fx
+                    delta += held_value if leg.quantity != 0.0 else 0.0
                 elif leg.quantity != 0.0:
-                    delta += leg.quantity * leg.mark
+                    delta += leg.quantity * leg.mark * leg.fx
             residual += abs(delta)
         exposed = residual / total if total > 0.0 else 0.0
         self.residual = max(self.residual, exposed)
@@ -400,9 +430,10 @@ class Reference:
             room = wallet.leverage * wallet.margin_equity - wallet.gross
             need = 0.0
             for other in (one for one in legs if one.wallet == leg.wallet):
-                unit = abs(other.ratio) * other.mark
+                unit = abs(other.ratio) * other.mark * other.exchange
                 if not other.spot or other.borrowed:
-                    room += abs(other.quantity) * (1.0 if other.inverse else other.mark)
+                    one = (1.0 if other.inverse else other.mark) * other.exchange
+                    room += abs(other.quantity) * one
                 if not other.spot or other.ratio * sign < 0.0:
                     need += unit * (1.0 + wallet.leverage * other.trading_cost)
                 else:  # what is spent on spot is margin no more, but for its collateral weight
@@ -410,8 +441,9 @@ class Reference:
             if need > 0.0:
                 size = min(size, room / need)
             if leg.spot and leg.ratio * sign >= 0.0:
-                room = wallet.cash + max(leg.quantity, 0.0) * leg.mark - wallet.reserved
-                size = min(size, room / (abs(leg.ratio) * leg.mark * (1.0 + leg.fee + leg.half_spread)))
+                price = leg.mark * leg.exchange
+                room = wallet.cash + max(leg.quantity, 0.0) * price - wallet.reserved
+                size = min(size, room / (abs(leg.ratio) * price * (1.0 + leg.fee + leg.half_spread)))
         return size if size > 0.0 and math.isfinite(size) else 0.0
 
     def ask(self, t: int, s: int, decide: Decide) -> None:
@@ -423,8 +455,8 @@ class Reference:
         ]
         equity = 0.0
         for wallet in self.wallets:
-            equity += wallet.equity
-        price = legs[0].mark
+            equity += wallet.equity * wallet.fx
+        price = legs[0].mark * legs[0].fx
         position.append(equity / price if price > 0.0 and equity > 0.0 else 0.0)
         target = [math.nan] * len(legs)
         status = decide(self.features[t][s], position, spread.memory, self.params, target)
@@ -472,7 +504,7 @@ class Reference:
     def reserve(self, leg: LegBook) -> None:
         """Take what a leg has queued out of what later spreads may use."""
         wallet = self.wallets[leg.wallet]
-        price = 1.0 if leg.inverse else leg.mark
+        price = (1.0 if leg.inverse else leg.mark) * leg.exchange
         wallet.margin_equity -= abs(leg.target - leg.quantity) * price * leg.trading_cost
         if leg.spot:
             bought = max(leg.target, 0.0) - max(leg.quantity, 0.0)
@@ -491,6 +523,7 @@ class Reference:
             self.fill_queue(t)
             if self.bracket:
                 self.judge_inside(t)
+            self.move_currencies(t)
             self.move_marks(t)
             self.accrue(t)
             total = self.judge(t)

@@ -123,6 +123,8 @@ class SimVenue:
             position=tuple(state.quantity[:, 0].tolist()),
             coin=tuple(state.coin[:, 0].tolist()),
             marks=tuple(state.mark.tolist()),
+            fx=tuple(state.fx.tolist()),
+            cash_fx=tuple(state.cash_fx.tolist()),
         )
 
     def _bar(self, row: int) -> Bar:
