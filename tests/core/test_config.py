@@ -238,7 +238,7 @@ def test_the_full_example_names_every_key_and_no_other() -> None:
         "venues": config.Venue,
         "risk": config.Risk,
     }
-    assert set(tables) == {*built, "strategy", "hurdle"}
+    assert set(tables) == {*built, "strategy", "fx", "hurdle"}
     for section, kind in built.items():
         assert set(tables[section]) == set(kind.__struct_fields__), section
     assert set(tables["hurdle"]) == {"apr"}  # a series is not built yet

@@ -66,7 +66,13 @@ def test_step_is_pure_and_takes_the_venue_at_its_word() -> None:
     _, runner, _ = built(SimVenue)
     legs, wallets = len(runner.engine.plan.leg_names), len(runner.engine.plan.wallet_names)
     told = Account(
-        time_ns=1, cash=(5.0,) * wallets, position=(0.0,) * legs, coin=(0.0,) * legs, marks=(1.0,) * legs
+        time_ns=1,
+        cash=(5.0,) * wallets,
+        position=(0.0,) * legs,
+        coin=(0.0,) * legs,
+        marks=(1.0,) * legs,
+        fx=(1.0,) * legs,
+        cash_fx=(1.0,) * wallets,
     )
     before = State()
     after, commands = step(runner.engine, before, told)

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from narrows.core.arrays import Float2D
 from narrows.core.config import Desk
 from narrows.core.panel import Panel
 from narrows.core.spread import spreads
-from narrows.sim.layout import Layout, State, Trace, layout
+from narrows.sim.layout import Layout, State, Trace, exchange_rates, layout
 from random_market import Restless, random_desk, random_panel
 from tiny_market import lanes
 
@@ -58,9 +59,16 @@ def drawn(seed: int, flat: bool, bracket: tuple[int, int] = (0, 1), **keys: Any)
             panel = panel.with_field(name, np.where(np.isnan(panel.fields[name]), np.nan, level))
         for name in UNSAID:
             panel = panel.with_field(name, np.full_like(panel.mark, np.nan))
+        panel = panel.with_field("fx", np.ones_like(panel.mark))
     strategy = Restless(seed=seed, often=rng.choice([0.03, 0.3]))
     state, trace = lanes(desk, panel, strategy, bracket)
     return Run(desk, panel, layout(desk, panel, spreads(panel.instruments)), state, trace)
+
+
+def last_known(values: Float2D) -> Float2D:
+    """Each row's value, or the last one before it; no first one is unknown."""
+    rows = np.where(np.isfinite(values), np.arange(len(values))[:, None], 0)
+    return np.take_along_axis(values, np.maximum.accumulate(rows), axis=0)
 
 
 def fills(run: Run, lane: int, reason: int) -> list[tuple[int, int, float]]:
@@ -96,11 +104,12 @@ def test_a_trade_leaves_the_margined_notional_within_leverage_of_margin_equity(s
     run = drawn(seed, flat=False)
     legs, trace = run.plan.legs, run.trace
     traded = np.zeros_like(trace.quantity)
+    fx = last_known(exchange_rates(run.desk, run.panel))[:, legs.column]
     for bar, leg, size in fills(run, 0, TRADED):
         traded[bar, leg] += size
     for bar in np.flatnonzero((traded != 0.0).any(axis=1)).tolist():
         mark, before = np.nan_to_num(trace.mark[bar - 1]), trace.quantity[bar - 1]
-        price = np.where(legs.inverse == 1, 1.0, mark)
+        price = np.where(legs.inverse == 1, 1.0, mark) * fx[bar - 1]
         for w, leverage in enumerate(run.plan.wallets.leverage.tolist()):
 
             def margin(held: Any, w: int = w, bar: int = bar, price: Any = price) -> tuple[float, float]:

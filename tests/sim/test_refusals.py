@@ -115,10 +115,15 @@ def test_a_venue_that_trades_needs_capital() -> None:
 
 def test_instruments_in_another_money_are_refused() -> None:
     panel = tiny_panel(["ETH-BTC.alpha", "ETH-BTC-PERP.alpha"], mark=([0.05, 0.05], 0.05))
-    with pytest.raises(ConfigError, match=r"ETH-BTC\.alpha is quoted in BTC.*a desk in USDT"):
+    with pytest.raises(
+        ConfigError, match=r"fx\.BTC: ETH-BTC\.alpha is quoted in BTC, the desk counts in USDT"
+    ):
         play(tiny_desk(), panel, {})
     assert play(replace(tiny_desk(), currency="BTC"), panel, {}).equity_end == 1000.0
-    assert play(replace(tiny_desk(), currency="USDC"), market(), {}).equity_end == 1000.0
+    with pytest.raises(ConfigError, match="USDT is not USDC|quoted in USDT, the desk counts in USDC"):
+        play(replace(tiny_desk(), currency="USDC"), market(), {})
+    told = replace(tiny_desk(), currency="USDC", fx={"USDT": 0.8})
+    assert play(told, market(), {}).equity_end == pytest.approx(1000.0)
 
 
 def test_a_ledger_that_misses_the_change_in_equity_stops_the_run() -> None:

@@ -440,5 +440,6 @@ def synthetic_market(seed: int, bars: int = 8760, parameters: Parameters = DEFAU
     columns = [_columns(world, one, coins[one.base], paths) for one in universe]
     unknown = np.full(bars, np.nan)
     fields = {name: np.column_stack([own.get(name, unknown) for own in columns]) for name in FIELDS}
+    fields["fx"] = np.ones_like(fields["fx"])  # in this market every dollar is worth a dollar
     panel = Panel.of(universe, world.time_ns[1:], HOUR_NS, NOTES, **fields)
     return panel, _truth(world, universe, paths)

@@ -222,7 +222,7 @@ def layout(desk: Desk, panel: Panel, spreads: Sequence[Spread]) -> Layout:
     )
     start_ns = int(panel.time_ns[0]) if len(panel) else desk.start_ns
     instruments = [one for _, one, _ in legs]
-    rates = _first_rates(desk, panel)
+    rates = _first_rates(desk, panel, instruments)
     money = [_money(desk, panel, venue, name) for name, (venue, _) in wallets.items()]
     return Layout(
         legs=_legs(panel, spreads, instruments, names, venues, start_ns),
@@ -303,40 +303,41 @@ def initial_state(layout: Layout, lanes: int) -> State:
 
 
 def exchange_rates(desk: Desk, panel: Panel) -> Float2D:
-    """What each instrument's quote currency is worth in the desk's, (T, N).
+    """What each instrument's quote currency is worth in the desk's, (T, N); NaN where nothing says it.
 
     1 for the desk's own currency; a constant where ``[fx]`` says so; else the panel's `fx`.
+    """
+    rates = panel.fx.copy()
+    for column, one in enumerate(panel.instruments):
+        given = desk.fx.get(one.quote)
+        if one.quote == desk.currency:
+            rates[:, column] = 1.0
+        elif isinstance(given, float):
+            rates[:, column] = given
+    return rates
+
+
+def _first_rates(desk: Desk, panel: Panel, used: Iterable[Instrument]) -> Float1D:
+    """The first rate known of each instrument's quote currency, (N,).
 
     Raises
     ------
     ConfigError
-        If nothing says it: currencies never meet without an explicit rate.
+        If nothing says what the quote currency of a used instrument is worth: currencies never meet
+        without an explicit rate.
     """
-    columns = []
-    for column, one in enumerate(panel.instruments):
-        given = desk.fx.get(one.quote)
-        if one.quote == desk.currency:
-            columns.append(np.ones(len(panel)))
-        elif isinstance(given, float):
-            columns.append(np.full(len(panel), given))
-        elif np.isfinite(panel.fx[:, column]).any() or not len(panel):
-            columns.append(panel.fx[:, column])
-        else:
+    if not len(panel):
+        return np.ones(len(panel.instruments))
+    rates = exchange_rates(desk, panel)
+    known = np.isfinite(rates)
+    for one in used:
+        if not known[:, panel.column(one.id)].any():
             raise ConfigError(
                 f"{one.id} is quoted in {one.quote}, the desk counts in {desk.currency}",
                 f"desk {desk.name}: fx.{one.quote}",
                 f"name a pair that prices it, or say what it is worth: {one.quote} = 1.0",
             )
-    return np.column_stack(columns) if columns else np.empty((len(panel), 0))
-
-
-def _first_rates(desk: Desk, panel: Panel) -> Float1D:
-    """The first rate known of each instrument's quote currency, (N,)."""
-    rates = exchange_rates(desk, panel)
-    if not len(panel):
-        return np.ones(len(panel.instruments))
-    known = np.isfinite(rates).argmax(axis=0)
-    first: Float1D = rates[known, np.arange(rates.shape[1])]
+    first: Float1D = rates[known.argmax(axis=0), np.arange(rates.shape[1])]
     return first
 
 
