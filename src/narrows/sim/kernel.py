@@ -14,7 +14,7 @@ from numba.core import config
 from numba.extending import intrinsic
 
 from narrows.core.arrays import Float1D, Float2D, FloatArray, Int1D
-from narrows.sim.cache import compiled
+from narrows.core.cache import compiled
 from narrows.sim.layout import Legs, Market, Scratch, State, Trace, Wallets
 from narrows.sim.physics import (
     BASIS,

@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 from narrows.core.arrays import Float1D, Float2D
-from narrows.sim.cache import compiled
+from narrows.core.cache import compiled
 from narrows.sim.layout import Legs, State, Trace, Wallets
 
 TEN_BP = 1e-3  # `depth` is what rests within this distance of the mid
