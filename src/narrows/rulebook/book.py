@@ -1,0 +1,314 @@
+"""The rulebook: which rules an instrument had at a time, from the packaged records and the user's own.
+
+For each key of a rule the narrowest record in force speaks; of equally narrow ones the later; of
+equally late ones the user's, whose files come after the packaged ones.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple, NoReturn, TypeVar, get_args
+
+import msgspec
+
+from narrows.core.errors import ConfigError
+from narrows.core.instrument import Instrument, Kind
+from narrows.core.time import iso
+from narrows.rulebook.records import (
+    REQUIREMENT,
+    Confidence,
+    Part,
+    Rank,
+    Record,
+    RuleFile,
+    parse,
+    refuse_overlap,
+)
+from narrows.rulebook.rules import FeeRule, FundingRule, MarginRule, Rules, SettlementRule
+
+NEEDS: dict[Kind, tuple[Part, ...]] = {
+    "spot": ("fees",),
+    "perp": ("funding", "margin", "fees"),
+    "future": ("margin", "fees", "settlement"),
+    "option": ("margin", "fees", "settlement"),
+}
+_RULES: dict[Part, Any] = {
+    "funding": FundingRule,
+    "margin": MarginRule,
+    "fees": FeeRule,
+    "settlement": SettlementRule,
+}
+_Rule = TypeVar("_Rule")
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a part of the rules in force comes from: one record, and the keys that it decides."""
+
+    part: Part
+    keys: tuple[str, ...]
+    since: str
+    confidence: Confidence
+    source: str
+    where: str
+
+
+class _Ranked(NamedTuple):
+    rank: Rank
+    since_ns: int
+    layer: int  # 0 is packaged, then the user's files in their order
+    record: Record
+
+
+class _Line(NamedTuple):
+    """The rules of one instrument between its dates; place p holds from starts[p − 1] on."""
+
+    starts: list[int]
+    rules: list[Rules]
+    complete: list[bool]
+    lacks: list[dict[Part, tuple[str, ...]]]  # for each part that is missing, its missing keys
+
+
+@cache
+def packaged(venue: str) -> RuleFile | None:
+    """The records that come with narrows for a venue; None = none."""
+    file = files("narrows.rulebook").joinpath("venues", f"{venue}.toml")
+    return parse(file.read_text("utf-8"), f"{venue}.toml") if file.is_file() else None
+
+
+@cache
+def packaged_venues() -> tuple[str, ...]:
+    """The venues whose rules come with narrows."""
+    folder = files("narrows.rulebook").joinpath("venues")
+    return tuple(
+        sorted(one.name.removesuffix(".toml") for one in folder.iterdir() if one.name.endswith(".toml"))
+    )
+
+
+class Rulebook:
+    """What each venue's rules were on each date. Made by `load`; it does not change.
+
+    Look-ups are remembered by instrument, so that asking again costs a microsecond.
+    """
+
+    __slots__ = ("_files", "_lines")
+
+    def __init__(self, own: Sequence[RuleFile] = ()) -> None:
+        self._files = tuple(own)
+        self._lines: dict[tuple[str, str, str], _Line] = {}
+
+    def at(self, instrument: Instrument, time_ns: int) -> Rules:
+        """All rules in force.
+
+        Raises
+        ------
+        ConfigError
+            If the instrument, or that date, is not covered by a record of each rule it needs: which
+            is missing, and what to add.
+        """
+        line = self._lines.get((instrument.id, instrument.settle, instrument.contract))
+        if line is None:
+            line = self._line(instrument)
+        place = bisect_right(line.starts, time_ns)
+        if not line.complete[place]:
+            self._refuse(instrument, time_ns, line, NEEDS[instrument.kind])
+        return line.rules[place]
+
+    def funding(self, instrument: Instrument, time_ns: int) -> FundingRule:
+        """The funding rule alone, whether or not the other rules are covered."""
+        return self._part(instrument, time_ns, "funding", FundingRule)
+
+    def margin(self, instrument: Instrument, time_ns: int) -> MarginRule:
+        """The margin rule alone, whether or not the other rules are covered."""
+        return self._part(instrument, time_ns, "margin", MarginRule)
+
+    def fees(self, instrument: Instrument, time_ns: int) -> FeeRule:
+        """The fees alone, whether or not the other rules are covered."""
+        return self._part(instrument, time_ns, "fees", FeeRule)
+
+    def settlement(self, instrument: Instrument, time_ns: int) -> SettlementRule:
+        """The settlement rule alone, whether or not the other rules are covered."""
+        return self._part(instrument, time_ns, "settlement", SettlementRule)
+
+    def known(self, instrument: Instrument, time_ns: int) -> Rules:
+        """What is known of the rules in force; None also stands for what no record covers."""
+        line = self._line(instrument)
+        return line.rules[bisect_right(line.starts, time_ns)]
+
+    def lacking(self, instrument: Instrument, time_ns: int) -> dict[Part, tuple[str, ...]]:
+        """The parts that no record covers at that time, and for each the keys that are missing."""
+        line = self._line(instrument)
+        return line.lacks[bisect_right(line.starts, time_ns)]
+
+    def changes(self, instrument: Instrument, start_ns: int, end_ns: int) -> list[int]:
+        """The times after `start_ns` and before `end_ns` from which a rule is another one, ascending."""
+        line = self._line(instrument)
+        return [
+            start
+            for place, start in enumerate(line.starts, 1)
+            if start_ns < start < end_ns and line.rules[place] != line.rules[place - 1]
+        ]
+
+    def origins(self, instrument: Instrument, time_ns: int) -> list[Origin]:
+        """The records behind the rules in force, each with the keys that it decides."""
+        found = []
+        for part in NEEDS[instrument.kind]:
+            spoken: dict[str, Record] = {}
+            for one in _in_force(self._records(instrument, part), time_ns):
+                _speak(spoken, {key: one.record for key in one.record.says})
+            for record in dict.fromkeys(record.where for record in spoken.values()):
+                keys = [key for key, by in spoken.items() if by.where == record]
+                by = spoken[keys[0]]
+                found.append(
+                    Origin(
+                        part=part,
+                        keys=tuple(keys),
+                        since=iso(by.since_ns),
+                        confidence=by.confidence,
+                        source=by.source,
+                        where=by.where,
+                    )
+                )
+        return found
+
+    def _part(self, instrument: Instrument, time_ns: int, part: Part, kind: type[_Rule]) -> _Rule:
+        line = self._line(instrument)
+        place = bisect_right(line.starts, time_ns)
+        rule = getattr(line.rules[place], part)
+        if isinstance(rule, kind):
+            return rule
+        self._refuse(instrument, time_ns, line, (part,))
+
+    def _layers(self, venue: str) -> list[tuple[int, RuleFile]]:
+        shipped = packaged(venue)
+        layers = [] if shipped is None else [(0, shipped)]
+        return layers + [(n, file) for n, file in enumerate(self._files, 1) if file.venue == venue]
+
+    def _records(self, instrument: Instrument, part: Part) -> list[_Ranked]:
+        """The records that mean this instrument, the last word last."""
+        found = [
+            _Ranked(rank, record.since_ns, layer, record)
+            for layer, file in self._layers(instrument.venue)
+            for record in file.records
+            if record.part == part and (rank := record.rank(instrument)) is not None
+        ]
+        found.sort(key=lambda one: one[:3])
+        for first, second in zip(found, found[1:], strict=False):
+            both = first.record.says.keys() & second.record.says.keys()
+            if first[:3] == second[:3] and both:
+                refuse_overlap(first.record, second.record, min(both))
+        return found
+
+    def _line(self, instrument: Instrument) -> _Line:
+        key = (instrument.id, instrument.settle, instrument.contract)
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = self._worked_out(instrument)
+        return line
+
+    def _worked_out(self, instrument: Instrument) -> _Line:
+        needs = NEEDS[instrument.kind]
+        records = {part: self._records(instrument, part) for part in needs}
+        closed = [file.closed_ns for _, file in self._layers(instrument.venue) if file.closed_ns]
+        starts = sorted({one.since_ns for ranked in records.values() for one in ranked} | set(closed))
+        line = _Line(starts, [], [], [])
+        for time_ns in (starts[0] - 1 if starts else 0, *starts):
+            rules: dict[Part, Any] = {}
+            lacks: dict[Part, tuple[str, ...]] = {}
+            for part in needs:
+                open_still = not closed or time_ns < closed[-1]
+                rule, missing = _rule(part, _in_force(records[part], time_ns) if open_still else ())
+                if rule is None:
+                    lacks[part] = missing
+                rules[part] = rule
+            line.rules.append(Rules(*(rules.get(part) for part in get_args(Part))))
+            line.complete.append(not lacks)
+            line.lacks.append(lacks)
+        return line
+
+    def _refuse(self, instrument: Instrument, time_ns: int, line: _Line, parts: Sequence[Part]) -> NoReturn:
+        where = f"instrument {instrument.id}"
+        venue = instrument.venue
+        layers = self._layers(venue)
+        if not layers:
+            known = ", ".join(packaged_venues())
+            what = f"the rulebook does not know the venue {venue}"
+            raise ConfigError(
+                what, where, f"write a rule file for it (docs/how-to/add-a-venue.md); it knows {known}"
+            )
+        closed = [file.closed_ns for _, file in layers if file.closed_ns]
+        if closed and time_ns >= closed[-1]:
+            raise ConfigError(f"{venue} closed on {iso(closed[-1])}", where, "end before that")
+        lacks = line.lacks[bisect_right(line.starts, time_ns)]
+        part = next((one for one in parts if one in lacks), None)
+        if part is None:
+            raise ConfigError(f"{instrument.kind} has no {parts[0]}", where, "ask for what it has")
+        covered = [start for start, lack in zip(line.starts, line.lacks[1:], strict=True) if part not in lack]
+        if covered and time_ns < covered[0]:
+            what = f"the rulebook has no {part} of it before {iso(covered[0])} (asked for {iso(time_ns)})"
+            raise ConfigError(
+                what, where, f"start later, or {_to_add(instrument, part)} with an earlier date"
+            )
+        keys = ", ".join(lacks[part]) or "all keys"
+        what = f"no record of {venue} covers its {part} (missing: {keys})"
+        raise ConfigError(what, where, _to_add(instrument, part))
+
+
+def _to_add(instrument: Instrument, part: Part) -> str:
+    return (
+        f'add to a rule file: venue = "{instrument.venue}" and [[{part}]] with symbols = ["{instrument.symbol}"], '
+        f"effective_from, source, confidence and the keys (docs/how-to/add-a-venue.md)"
+    )
+
+
+def _in_force(records: Iterable[_Ranked], time_ns: int) -> list[_Ranked]:
+    return [one for one in records if one.since_ns <= time_ns]
+
+
+def _speak(spoken: dict[str, Any], says: dict[str, Any]) -> None:
+    """Let a record have its say over those before it."""
+    if any(key in says for key in REQUIREMENT):
+        for key in REQUIREMENT:
+            spoken.pop(key, None)
+    spoken.update(says)
+
+
+def _rule(part: Part, records: Iterable[_Ranked]) -> tuple[Any, tuple[str, ...]]:
+    """The rule that the records make, or None and the keys it lacks."""
+    said: dict[str, Any] = {}
+    for one in records:
+        _speak(said, one.record.says)
+    if "maintenance_base" in said:
+        said["tiers"] = ()
+    kind = _RULES[part]
+    missing = tuple(f.name for f in msgspec.structs.fields(kind) if f.required and f.name not in said)
+    return (None, missing) if missing else (kind(**said), ())
+
+
+def load(extra: Iterable[str | RuleFile] = (), where: Sequence[str] = ()) -> Rulebook:
+    """The rulebook: the packaged records, and one's own from the texts of rule files.
+
+    Parameters
+    ----------
+    extra : iterable of str or RuleFile
+        TOML texts, or files already parsed. Of records equally narrow and equally late the one in
+        the later file wins, and any of them over a packaged one.
+    where : sequence of str
+        Names for the texts in error messages; default "rules 1", "rules 2", …
+
+    Raises
+    ------
+    ConfigError
+        If a text is not a usable rule file: which file, table and key, and what to do.
+    """
+    texts = list(extra)
+    names = [*where, *(f"rules {n}" for n in range(len(where) + 1, len(texts) + 1))]
+    return Rulebook(
+        [
+            one if isinstance(one, RuleFile) else parse(one, name)
+            for one, name in zip(texts, names, strict=True)
+        ]
+    )
+
+
+PACKAGED = Rulebook()
