@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from narrows.core.arrays import Float1D, Float2D
 from narrows.core.config import Desk, parse
@@ -31,7 +32,9 @@ account = "{account}"
 capital_share = 0.6
 derivatives_share = {derivatives_share}
 max_leverage = {leverage}
-maintenance = {maintenance}
+margin = "{margin}"
+delivery = "{delivery}"
+{alpha_margin}
 taker_bps = 5.0
 cash_apr = 0.02
 collateral = ["BTC"]
@@ -39,8 +42,56 @@ collateral = ["BTC"]
 capital_share = 0.4
 account = "{other_account}"
 max_leverage = {leverage}
-taker_bps = 3.0
-maintenance = 0.01
+{beta_margin}
+"""
+
+# alpha reduces tier by tier and pays funding on the index; beta's margin grows with size, a fifth first;
+# in the night after the first day alpha gets dearer and closes whole
+ALPHA = """
+venue = "alpha"
+[[margin]]
+effective_from = 2019-01-02
+source = "made up"
+confidence = "high"
+judged_on = "mark"
+liquidation_fee = 0.004
+partial = "tier"
+tiers = [[0, 5000, 0.01, 0, 50], [5000, 50000, 0.03, 100, 20], [50000, inf, 0.08, 2600, 10]]
+[[margin]]
+effective_from = 2024-06-21T03:00:00Z
+source = "made up"
+confidence = "high"
+judged_on = "mark"
+liquidation_fee = 0.01
+partial = "none"
+tiers = [[0, 5000, 0.02, 0, 50], [5000, inf, 0.1, 400, 5]]
+[[funding]]
+effective_from = 2019-01-02
+source = "made up"
+confidence = "high"
+pays_on = "oracle"
+"""
+BETA = """
+venue = "beta"
+[[margin]]
+effective_from = 2019-01-02
+source = "made up"
+confidence = "high"
+judged_on = "mark"
+liquidation_fee = 0.004
+partial = "share"
+partial_share = 0.2
+partial_above = 3000.0
+maintenance_base = 0.01
+maintenance_per_unit = 0.0005
+initial_base = 0.02
+initial_per_unit = 0.0005
+[[fees]]
+effective_from = 2024-06-22
+source = "made up"
+confidence = "high"
+taker_bps = 9.0
+maker_bps = 1.0
 """
 
 
@@ -92,9 +143,12 @@ def random_desk(rng: np.random.Generator) -> Desk:
         derivatives_share=rng.uniform(0.1, 0.9),
         leverage=rng.choice([1.0, 3.0, 30.0]),
         risk_leverage=rng.choice([2.0, 30.0]),
-        maintenance=rng.choice([0.005, 0.03]),
+        margin=rng.choice(["cross", "isolated"]),
+        delivery=rng.choice(["at_once", "along"]),
+        alpha_margin=rng.choice(["", "maintenance = 0.005", "maintenance = 0.03"]),
+        beta_margin=rng.choice(["", "maintenance = 0.01\ntaker_bps = 3.0"]),
     )
-    return parse(text, "random desk")
+    return replace(parse(text, "random desk"), rules=(ALPHA, BETA))
 
 
 def instruments(bars: int) -> list[Instrument]:
@@ -149,6 +203,7 @@ def random_panel(rng: np.random.Generator, bars: int, volatility: float = 0.03) 
         low=low,
         close=close,
         mark=mark,
+        index=np.where(rng.random(shape) < 0.9, mark * np.exp(rng.normal(0, 0.001, shape)), np.nan),
         bid=close * (1 - spread) * quotes,
         ask=close * (1 + spread) * quotes,
         depth=np.where(rng.random(shape) < 0.5, rng.uniform(1e4, 1e7, shape), np.nan),

@@ -63,8 +63,8 @@ def test_a_refusal_is_an_event_and_the_run_goes_on() -> None:
 
 
 def test_step_is_pure_and_takes_the_venue_at_its_word() -> None:
-    _, runner, _ = built(SimVenue)
-    legs, wallets = len(runner.engine.plan.leg_names), len(runner.engine.plan.wallet_names)
+    venue, runner, _ = built(SimVenue)
+    legs, wallets = len(venue.plan.leg_names), len(venue.plan.wallet_names)
     told = Account(
         time_ns=1,
         cash=(5.0,) * wallets,
@@ -73,6 +73,7 @@ def test_step_is_pure_and_takes_the_venue_at_its_word() -> None:
         marks=(1.0,) * legs,
         fx=(1.0,) * legs,
         cash_fx=(1.0,) * wallets,
+        posted=(0.0,) * legs,
     )
     before = State()
     after, commands = step(runner.engine, before, told)

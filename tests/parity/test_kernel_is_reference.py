@@ -12,7 +12,17 @@ from narrows.core.config import Desk
 from narrows.core.panel import Panel
 from narrows.core.spread import spreads
 from narrows.sim.backtest import features_of, joined, run_segment
-from narrows.sim.layout import Layout, Market, State, Trace, initial_state, layout, market, prepared
+from narrows.sim.layout import (
+    Layout,
+    Market,
+    State,
+    Trace,
+    in_force,
+    initial_state,
+    market,
+    prepared,
+    schedule,
+)
 from narrows.sim.reference import Reference
 from random_market import Restless, random_desk, random_panel
 
@@ -27,20 +37,21 @@ class Run:
         self.panel: Panel = prepared(self.desk, panel)
         self.strategy = Restless(seed=seed, often=rng.choice([0.03, 0.3]))
         self.spreads = spreads(self.panel.instruments)
-        self.plan: Layout = layout(self.desk, self.panel, self.spreads)
+        self.plans = schedule(self.desk, self.panel, self.spreads)
+        self.plan: Layout = self.plans[0][1]
         self.market: Market = market(self.panel, features_of(self.strategy, self.panel, self.spreads))
         self.params: Float2D = rng.uniform(0.2, 1.0, (lanes, 1))
         self.bracket: Int1D = np.arange(lanes, dtype=np.int64) % 2
 
     def kernel(self, cuts: list[int] | None = None) -> tuple[State, Trace]:
         state = initial_state(self.plan, len(self.bracket))
-        edges = [0, *sorted(cuts or []), len(self.panel)]
+        edges = sorted([*self.edges, *(cuts or [])])
         parts = []
         for start, stop in pairwise(edges):
             state, part = run_segment(
                 self.strategy.decide.native,
                 self.market,
-                self.plan,
+                self.rules(start),
                 state,
                 self.params,
                 self.bracket,
@@ -57,8 +68,22 @@ class Run:
             self.params[lane].tolist(),
             bool(self.bracket[lane]),
         )
-        twin.run(self.strategy.decide.py, 0, len(self.panel))
+        for start, stop in pairwise(self.edges):
+            twin.obey(self.rules(start))
+            twin.run(self.strategy.decide.py, start, stop)
         return twin
+
+    def rules(self, bar: int) -> Layout:
+        """The layout in force at a bar."""
+        opens = self.panel.time_ns - self.panel.bar_ns
+        return in_force(self.plans, int(opens[min(bar, len(opens) - 1)]))
+
+    @property
+    def edges(self) -> list[int]:
+        """The bars before which rules change, and both ends."""
+        opens = self.panel.time_ns - self.panel.bar_ns
+        changes = np.searchsorted(opens, [time_ns for time_ns, _ in self.plans])
+        return sorted({0, len(self.panel), *changes.tolist()})
 
 
 def same_bits(ours: object, theirs: object, what: str) -> None:
@@ -102,9 +127,23 @@ def test_kernel_equals_reference_bit_for_bit(seed: int) -> None:
 
 
 def test_the_random_runs_visit_what_matters() -> None:
-    seen = {"trades": 0, "liquidations": 0, "deliveries": 0, "insurance": 0, "inside": 0, "trips": 0}
+    seen = dict.fromkeys(
+        (
+            "trades",
+            "liquidations",
+            "deliveries",
+            "insurance",
+            "inside",
+            "trips",
+            "parts",
+            "isolated",
+            "along",
+        ),
+        0,
+    )
     for seed in range(12):
-        state, trace = Run(seed, bars=400).kernel()
+        state, trace = (run := Run(seed, bars=400)).kernel()
+        legs = run.plan.legs
         assert np.isfinite(trace.equity).all()
         reasons = trace.fill_where[:, 3]
         for reason, name in enumerate(("trades", "liquidations", "deliveries")):
@@ -113,6 +152,14 @@ def test_the_random_runs_visit_what_matters() -> None:
         where, what = trace.fill_where, trace.fill_what
         for (bar, lane, leg, reason), price in zip(where.tolist(), what[:, 1].tolist(), strict=True):
             seen["inside"] += lane == 1 and reason == 1 and price != trace.mark[bar, leg]
+            seen["isolated"] += reason == 1 and bool(legs.isolated[leg])
+            seen["parts"] += reason == 1 and lane == 0 and trace.quantity[bar, leg] != 0.0
+        delivered = {
+            (bar, lane) for bar, lane, leg, reason in where.tolist() if reason == 2 and legs.along[leg]
+        }
+        seen["along"] += sum(
+            (bar, lane) in delivered and legs.spot[leg] == 1 for bar, lane, leg, _ in where.tolist()
+        )
         seen["trips"] += int(state.trips.sum())
     assert min(seen.values()) >= 10, seen
 

@@ -120,7 +120,7 @@ def test_instruments_in_another_money_are_refused() -> None:
     ):
         play(tiny_desk(), panel, {})
     assert play(replace(tiny_desk(), currency="BTC"), panel, {}).equity_end == 1000.0
-    with pytest.raises(ConfigError, match="USDT is not USDC|quoted in USDT, the desk counts in USDC"):
+    with pytest.raises(ConfigError, match="quoted in USDT, the desk counts in USDC"):
         play(replace(tiny_desk(), currency="USDC"), market(), {})
     told = replace(tiny_desk(), currency="USDC", fx={"USDT": 0.8})
     assert play(told, market(), {}).equity_end == pytest.approx(1000.0)

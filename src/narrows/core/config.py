@@ -23,6 +23,7 @@ class Data(_Strict, frozen=True, kw_only=True):
     """[data]: where market data stands."""
 
     catalog: str = "catalog"
+    rules: tuple[str, ...] = ()  # files of one's own rules
 
 
 class Universe(_Strict, frozen=True, kw_only=True):
@@ -52,8 +53,11 @@ class Venue(_Strict, frozen=True, kw_only=True):
     latency_ms: float = 50.0
     half_spread_bps: float = 0.5
     depth_usd: float = 5_000_000.0
-    maintenance: float = 0.02
-    liquidation_fee_bps: float = 50.0
+    maintenance: float | None = None  # None: the rulebook's tiers
+    borrow_maintenance: float | None = None  # None: as maintenance, else 0.10
+    liquidation_fee_bps: float | None = None  # None: the rulebook's
+    delivery_bps: float | None = None  # None: the rulebook's
+    delivery: Literal["at_once", "along"] = "at_once"
     borrow_apr: float = 0.10
     cash_borrow_apr: float = 0.08
     cash_apr: float = 0.0
@@ -110,6 +114,7 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     fx: dict[str, Rate]
     risk: Risk
     hurdle: Hurdle
+    rules: tuple[str, ...] = ()  # texts of data.rules
 
     @property
     def bar_h(self) -> float:
@@ -151,23 +156,29 @@ def require(condition: bool, what: str, where: str, remedy: str) -> None:
 
 
 def _check_venue(venue: Venue, risk: Risk, bar_ns: int, at: str) -> None:
-    require(venue.margin == "cross", f"margin {venue.margin!r} is not built yet", at, 'use margin = "cross"')
+    portfolio = "margin 'portfolio' is not built yet"
+    require(venue.margin != "portfolio", portfolio, at, 'use margin = "cross" or "isolated"')
     require(venue.top_up == "none", f"top_up {venue.top_up!r} is not built yet", at, 'use top_up = "none"')
     for key in ("capital_share", "derivatives_share"):
         share = getattr(venue, key)
         require(share is None or 0 <= share <= 1, f"{share} leaves [0, 1]", f"{at}.{key}", "give a fraction")
-    for key in ("max_leverage", "depth_usd", "maintenance"):
+    for key in ("max_leverage", "depth_usd", "maintenance", "borrow_maintenance"):
         value = getattr(venue, key)
-        require(0 < value < math.inf, f"{value} is not positive and finite", f"{at}.{key}", "")
+        require(
+            value is None or 0 < value < math.inf, f"{value} is not positive and finite", f"{at}.{key}", ""
+        )
     for key in (
-        "half_spread_bps", "liquidation_fee_bps", "borrow_apr", "cash_borrow_apr", "cash_apr", "latency_ms"
+        "half_spread_bps", "liquidation_fee_bps", "delivery_bps", "borrow_apr", "cash_borrow_apr", "cash_apr",
+        "latency_ms",
     ):  # fmt: skip
         value = getattr(venue, key)
-        require(0 <= value < math.inf, f"{value} is negative or not finite", f"{at}.{key}", "")
+        require(
+            value is None or 0 <= value < math.inf, f"{value} is negative or not finite", f"{at}.{key}", ""
+        )
     leverage = min(venue.max_leverage, risk.max_leverage)
     require(
-        leverage * venue.maintenance < 1,
-        f"leverage {leverage:g} with a maintenance of {venue.maintenance:g} is liquidated at once",
+        leverage * (venue.maintenance or 0.0) < 1,
+        f"leverage {leverage:g} with a maintenance of {venue.maintenance} is liquidated at once",
         f"{at}.max_leverage",
         "lower it",
     )

@@ -42,7 +42,8 @@ class Account(_Record, frozen=True, kw_only=True):
     """What the venues say we have, after everything up to `time_ns`.
 
     `cash` by wallet, in its own currency; `position`, `coin` and `marks` by leg. What a currency is
-    worth in the desk's: `fx` of each leg's quote, `cash_fx` of each wallet's cash.
+    worth in the desk's: `fx` of each leg's quote, `cash_fx` of each wallet's cash. `posted`: margin
+    of isolated legs.
     """
 
     cash: tuple[float, ...]
@@ -51,6 +52,7 @@ class Account(_Record, frozen=True, kw_only=True):
     marks: tuple[float, ...]
     fx: tuple[float, ...]
     cash_fx: tuple[float, ...]
+    posted: tuple[float, ...]
 
 
 class Refused(_Record, frozen=True, kw_only=True):

@@ -15,9 +15,9 @@ from narrows.core.spread import Spread
 from narrows.execution.plan import plan
 from narrows.sim.backtest import check_status, features_of
 from narrows.sim.kernel import consult
-from narrows.sim.layout import Layout, initial_state, layout, market, scratch
+from narrows.sim.layout import Layout, in_force, initial_state, market, prepared, schedule, scratch
 from narrows.sim.layout import State as Books
-from narrows.sim.physics import standing
+from narrows.sim.liquidation import standing
 from narrows.strategy.protocol import Strategy
 
 
@@ -47,14 +47,13 @@ class Engine:
     instruments: tuple[Instrument, ...]
     spreads: tuple[Spread, ...]
     bar_ns: int
-    plan: Layout
+    plans: tuple[tuple[int, Layout], ...]  # from when each holds
 
     @classmethod
     def of(cls, desk: Desk, strategy: Strategy, panel: Panel, spreads: list[Spread]) -> "Engine":
         """The engine for the instruments of a panel."""
-        return cls(
-            desk, strategy, panel.instruments, tuple(spreads), panel.bar_ns, layout(desk, panel, spreads)
-        )
+        plans = schedule(desk, prepared(desk, panel), spreads)
+        return cls(desk, strategy, panel.instruments, tuple(spreads), panel.bar_ns, tuple(plans))
 
 
 def _panel(engine: Engine, history: tuple[Bar, ...]) -> Panel:
@@ -63,8 +62,8 @@ def _panel(engine: Engine, history: tuple[Bar, ...]) -> Panel:
     return Panel.of(engine.instruments, times, engine.bar_ns, (), **fields)
 
 
-def _books(engine: Engine, state: State, account: Account) -> Books:
-    books = initial_state(engine.plan, lanes=1)
+def _books(plan: Layout, state: State, account: Account) -> Books:
+    books = initial_state(plan, lanes=1)
     books.cash[:, 0] = account.cash
     books.quantity[:, 0] = account.position
     books.target[:, 0] = account.position
@@ -72,7 +71,8 @@ def _books(engine: Engine, state: State, account: Account) -> Books:
     books.mark[:] = account.marks
     books.fx[:] = account.fx
     books.cash_fx[:] = account.cash_fx
-    books.exchange[:] = books.fx / books.cash_fx[engine.plan.legs.wallet]
+    books.exchange[:] = books.fx / books.cash_fx[plan.legs.wallet]
+    books.posted[:, 0] = account.posted
     if state.memory:
         books.memory[:, 0] = state.memory
     return books
@@ -84,10 +84,11 @@ def _decide(engine: Engine, state: State, account: Account) -> Decision:
     features = features_of(engine.strategy, panel, engine.spreads)
     last = panel.rows(len(panel) - 1, len(panel))
     arrays = market(last, features[-1:])
-    books = _books(engine, state, account)
-    room = scratch(engine.plan)
-    legs, wallets = engine.plan.legs, engine.plan.wallets
-    for w in range(len(engine.plan.wallet_names)):
+    plan = in_force(engine.plans, int(last.time_ns[0]) - panel.bar_ns)
+    books = _books(plan, state, account)
+    room = scratch(plan)
+    legs, wallets = plan.legs, plan.wallets
+    for w in range(len(plan.wallet_names)):
         equity, margin_equity, _, gross, borrowed = standing(legs, books, w, 0, books.mark)
         room.worth[w] = equity, gross, borrowed, margin_equity
     params = engine.strategy.params(panel.bar_h).reshape(1, -1)

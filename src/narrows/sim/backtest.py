@@ -2,7 +2,8 @@
 
 import hashlib
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,18 @@ from narrows.core.result import Fills, Provenance, Result
 from narrows.core.spread import Spread, spreads
 from narrows.core.time import iso
 from narrows.sim.kernel import BAD_TARGET, run
-from narrows.sim.layout import Layout, Market, State, Trace, initial_state, layout, market, prepared, scratch
+from narrows.sim.layout import (
+    Layout,
+    Market,
+    State,
+    Trace,
+    in_force,
+    initial_state,
+    market,
+    prepared,
+    schedule,
+    scratch,
+)
 from narrows.strategy.protocol import Strategy
 from narrows.strategy.registry import strategy as find_strategy
 
@@ -216,8 +228,9 @@ def backtest(
     chosen = strategy if strategy is not None else find_strategy(desk.strategy, desk.parameters)
     _check_bars(desk, panel)
     found = spreads_of(desk, panel, chosen)
-    plan = layout(desk, panel, found)
     seen = prepared(desk, panel)
+    plans = schedule(desk, seen, found)
+    plan = plans[0][1]
     features = features_of(chosen, seen, found)
     check_causal(chosen, seen, found, features)
     arrays = market(seen, features)
@@ -226,9 +239,8 @@ def backtest(
     state = initial_state(plan, lanes=2)
     parts: list[Trace] = []
     stride = max(1000, len(panel) // 20) if progress else len(panel)
-    for start in range(0, len(panel), stride):
-        stop = min(start + stride, len(panel))
-        state, part = run_segment(chosen.decide.native, arrays, plan, state, params, bracket, start, stop)
+    for start, stop, rules in _segments(plans, panel, stride):
+        state, part = run_segment(chosen.decide.native, arrays, rules, state, params, bracket, start, stop)
         check_status(state, panel, found, desk.strategy)
         parts.append(part)
         if progress:
@@ -237,6 +249,17 @@ def backtest(
     check_marks(result, panel)
     check_ledger(result)
     return result
+
+
+def _segments(
+    plans: Sequence[tuple[int, Layout]], panel: Panel, stride: int
+) -> Iterator[tuple[int, int, Layout]]:
+    """Bars a to b and the layout that holds for them: cut where a rule changes, and every `stride` bars."""
+    opens = panel.time_ns - panel.bar_ns
+    edges = {0, len(panel), *range(0, len(panel), stride)}
+    edges |= set(np.searchsorted(opens, [time_ns for time_ns, _ in plans]).tolist())
+    for start, stop in pairwise(sorted(edges)):
+        yield start, stop, in_force(plans, int(opens[start]))
 
 
 def _check_bars(desk: Desk, panel: Panel) -> None:

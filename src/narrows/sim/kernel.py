@@ -16,6 +16,15 @@ from numba.extending import intrinsic
 from narrows.core.arrays import Float1D, Float2D, FloatArray, Int1D
 from narrows.core.cache import compiled
 from narrows.sim.layout import Legs, Market, Scratch, State, Trace, Wallets
+from narrows.sim.liquidation import (
+    WORST_RATIO,
+    judge_inside_bar,
+    liquidate,
+    liquidate_leg,
+    needed,
+    room_of,
+    standing,
+)
 from narrows.sim.physics import (
     BASIS,
     BORROW,
@@ -26,17 +35,14 @@ from narrows.sim.physics import (
     capacity,
     close,
     coin_profit,
-    liquidate,
     order,
     pay,
     quoted,
     reserve,
-    standing,
     trade,
 )
 from narrows.strategy.decider import POINTER
 
-WORST_RATIO = 10.0  # a margin ratio is written down as no more than this
 DUST = 1e-12  # of the equity: a position smaller than this is float noise
 BAD_TARGET = 99  # status of a decide that left a target which is not finite
 
@@ -56,47 +62,6 @@ def _view(array: FloatArray, offset: int) -> FloatArray:
 
 # raw pointer to element `offset` of a C-contiguous float64 array, whatever its rank
 _at: Any = _view if vars(config)["DISABLE_JIT"] else intrinsic(_pointer)
-
-
-@compiled
-def _extreme(
-    market: Market, legs: Legs, state: State, t: int, high: bool, start: Float1D, end: Float1D
-) -> None:
-    """Prices of all legs at the open of a bar and where all of them are at their high (or low)."""
-    for i in range(legs.column.shape[0]):
-        c = legs.column[i]
-        start[i] = market.open[t, c] if market.open[t, c] > 0.0 else state.mark[i]
-        extreme = market.high[t, c] if high else market.low[t, c]
-        end[i] = extreme if extreme > 0.0 else state.mark[i]
-
-
-@compiled
-def _bracket(
-    market: Market, legs: Legs, state: State, trace: Trace, t: int, k: int, start: Float1D, end: Float1D
-) -> None:
-    """Judge each wallet of a lane inside the bar: all legs at their highs, then at their lows.
-
-    A wallet that would not survive is closed where its margin equity met its maintenance on the
-    straight line from the open; of two such points the nearer one counts.
-    """
-    for w in range(state.cash.shape[0]):
-        nearest = 2.0
-        high = False
-        for scenario in (False, True):
-            _extreme(market, legs, state, t, scenario, start, end)
-            after = standing(legs, state, w, k, end)
-            if after[2] > 0.0 and after[1] <= after[2]:
-                before = standing(legs, state, w, k, start)
-                room = before[1] - before[2]
-                way = room / (room - (after[1] - after[2])) if room > 0.0 else 0.0
-                if way < nearest:
-                    nearest = way
-                    high = scenario
-        if nearest < 2.0:
-            _extreme(market, legs, state, t, high, start, end)
-            for i in range(start.shape[0]):
-                start[i] += nearest * (end[i] - start[i])
-            liquidate(legs, state, trace, t, w, k, start)
 
 
 @compiled
@@ -171,6 +136,8 @@ def _mark(market: Market, legs: Legs, state: State, t: int) -> None:
                 state.ledger[i, BASIS, k] += profit * state.fx[i]
                 if not legs.spot[i]:
                     state.cash[wallet, k] += profit * state.exchange[i]
+                    if legs.isolated[i]:
+                        state.posted[i, k] += profit * state.exchange[i]
 
 
 @compiled
@@ -181,6 +148,23 @@ def _lent(legs: Legs, state: State, w: int, k: int) -> float:
         if legs.wallet[i] == w and legs.spot[i] and state.quantity[i, k] < 0.0:
             value -= state.quantity[i, k] * state.mark[i] * state.exchange[i]
     return value
+
+
+@compiled
+def _sell_along(
+    market: Market, legs: Legs, state: State, trace: Trace, t: int, i: int, k: int, price: float
+) -> None:
+    """The spot of a delivered spread was sold along the averaging window: at its mean, with the usual costs."""
+    s = 0
+    while legs.first[s + 1] <= i:
+        s += 1
+    for j in range(legs.first[s], legs.first[s + 1]):
+        held = state.quantity[j, k]
+        if legs.spot[j] and held != 0.0:
+            c = legs.column[j]
+            half = quoted(market.bid[t, c], market.ask[t, c], legs.half_spread[j])
+            depth = market.depth[t, c] if market.depth[t, c] > 0.0 else legs.depth[j]
+            trade(legs, state, trace, (t, k, j), -held, price, half, depth)
 
 
 @compiled
@@ -195,7 +179,8 @@ def _accrue(market: Market, legs: Legs, wallets: Wallets, state: State, trace: T
             for k in range(lanes):
                 quantity = state.quantity[i, k]
                 if quantity != 0.0:
-                    notional = quantity if legs.inverse[i] else quantity * mark
+                    price = market.oracle[t, c] if legs.oracle[i] and market.oracle[t, c] > 0.0 else mark
+                    notional = quantity if legs.inverse[i] else quantity * price
                     pay(legs, state, i, k, -notional * rate, FUNDING)
         if legs.spot[i]:
             for k in range(lanes):
@@ -212,7 +197,9 @@ def _accrue(market: Market, legs: Legs, wallets: Wallets, state: State, trace: T
         if delivery > 0.0:
             for k in range(lanes):
                 if state.quantity[i, k] != 0.0:
-                    close(legs, state, trace, (t, k, i), delivery, DELIVERED)
+                    close(legs, state, trace, (t, k, i), state.quantity[i, k], delivery, DELIVERED)
+                    if legs.along[i]:
+                        _sell_along(market, legs, state, trace, t, i, k, delivery)
     for w in range(state.cash.shape[0]):
         row = legs.wallet.shape[0] + w
         for k in range(lanes):
@@ -250,10 +237,17 @@ def _judge(legs: Legs, state: State, trace: Trace, t: int, row: int, k: int, wor
     """
     total = 0.0
     for w in range(state.cash.shape[0]):
-        equity, margin_equity, maintenance, gross, borrowed = standing(legs, state, w, k, state.mark)
         ratio = 0.0
+        for i in range(legs.wallet.shape[0]):
+            if legs.isolated[i] and legs.wallet[i] == w and state.quantity[i, k] != 0.0:
+                need = needed(legs, i, state.quantity[i, k], state.mark[i]) * state.exchange[i]
+                room = room_of(legs, state, i, k, state.mark[i])
+                ratio = max(ratio, need / (room + need) if room + need > 0.0 else WORST_RATIO)
+                if room <= 0.0:
+                    liquidate_leg(legs, state, trace, t, i, k, state.mark[i])
+        equity, margin_equity, maintenance, gross, borrowed = standing(legs, state, w, k, state.mark)
         if maintenance > 0.0:
-            ratio = maintenance / margin_equity if margin_equity > 0.0 else WORST_RATIO
+            ratio = max(ratio, maintenance / margin_equity if margin_equity > 0.0 else WORST_RATIO)
         if maintenance > 0.0 and margin_equity <= maintenance:
             liquidate(legs, state, trace, t, w, k, state.mark)
             equity, margin_equity, maintenance, gross, borrowed = standing(legs, state, w, k, state.mark)
@@ -464,7 +458,7 @@ def run(
         _fill(market, legs, state, trace, t)
         for k in range(lanes):
             if bracket[k]:
-                _bracket(market, legs, state, trace, t, k, scratch.start, scratch.end)
+                judge_inside_bar(market, legs, state, trace, t, k, scratch)
         _exchange(market, legs, wallets, state, t)
         _mark(market, legs, state, t)
         _accrue(market, legs, wallets, state, trace, t)

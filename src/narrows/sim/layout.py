@@ -4,6 +4,7 @@ NamedTuples of arrays, because Numba takes them as they are. Axes: bars T, panel
 legs L, spreads S, wallets W, ledger categories C, parameter combinations ("lanes") K.
 """
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -19,8 +20,8 @@ from narrows.core.panel import Panel
 from narrows.core.result import Leg
 from narrows.core.spread import Spread
 from narrows.core.time import YEAR_H
-from narrows.core.units import from_bps
-from narrows.rulebook.fees import taker_fee
+from narrows.risk.margin import Tiers
+from narrows.sim.terms import Terms, changes, terms
 from narrows.strategy.decider import MEMORY
 
 
@@ -31,6 +32,7 @@ class Market(NamedTuple):
     high: Float2D
     low: Float2D
     mark: Float2D
+    oracle: Float2D  # the index
     bid: Float2D
     ask: Float2D
     depth: Float2D
@@ -53,8 +55,16 @@ class Legs(NamedTuple):
     fee: Float1D  # taker, fraction
     half_spread: Float1D  # where the panel has no quotes
     depth: Float1D  # quote value within 10 bp, where the panel has none
-    maintenance: Float1D
+    tiers: Tiers  # what each leg needs to live
+    isolated: Int1D  # 1 = margined by itself, with what is posted for it
+    leverage: Float1D  # at which an isolated leg posts
+    partial: Int1D  # how its venue liquidates: physics.WHOLE, BY_TIER, BY_SHARE
+    partial_share: Float1D
+    partial_above: Float1D  # quote value
     liquidation_fee: Float1D
+    delivery_fee: Float1D
+    oracle: Int1D  # 1 = funding is paid on the index, not on the mark
+    along: Int1D  # 1 = at delivery the spot of its spread is sold along the averaging window
     weight: Float1D  # share of a long spot position that counts as collateral
     lot: Float1D
     min_notional: Float1D
@@ -76,6 +86,7 @@ class State(NamedTuple):
     cash: Float2D  # (W, K) in the currency of the wallet
     quantity: Float2D  # (L, K) base units, quote units if inverse
     coin: Float2D  # (L, K) profit kept in coin (inverse legs)
+    posted: Float2D  # (L, K) of the wallet's cash, margin of an isolated leg with its profit so far
     mark: Float1D  # (L,) last known mark
     fx: Float1D  # (L,) last known value of the quote currency in the desk's
     cash_fx: Float1D  # (W,) last known value of the wallet's currency in the desk's
@@ -121,6 +132,7 @@ class Scratch(NamedTuple):
     target: Float1D  # (L,) what decide answers
     start: Float1D  # (L,) prices at the open of a bar
     end: Float1D  # (L,) and at its high or low
+    at: Float1D  # (L,) somewhere between
 
 
 class Layout(NamedTuple):
@@ -200,8 +212,27 @@ def _ints(values: Iterable[int]) -> Int1D:
     return read_only(np.array(list(values), dtype=np.int64))
 
 
-def layout(desk: Desk, panel: Panel, spreads: Sequence[Spread]) -> Layout:
-    """Number the legs and wallets of a desk and collect their facts.
+def schedule(desk: Desk, panel: Panel, spreads: Sequence[Spread]) -> list[tuple[int, Layout]]:
+    """The layouts of a run, each with the time from which it holds: a new one whenever a rule changes.
+
+    The first holds from the start of the panel; a later one for bars that open at or after its time.
+    """
+    start_ns = int(panel.time_ns[0]) - panel.bar_ns if len(panel) else desk.start_ns
+    used = [leg.instrument for spread in spreads for leg in spread.legs]
+    times = [start_ns, *changes(desk, used, start_ns)]
+    return [(time_ns, layout(desk, panel, spreads, time_ns)) for time_ns in times]
+
+
+def in_force(plans: Sequence[tuple[int, Layout]], open_ns: int) -> Layout:
+    """The layout that holds for a bar that opens at `open_ns`."""
+    times = [time_ns for time_ns, _ in plans]
+    return plans[max(bisect_right(times, open_ns) - 1, 0)][1]
+
+
+def layout(desk: Desk, panel: Panel, spreads: Sequence[Spread], time_ns: int | None = None) -> Layout:
+    """Number the legs and wallets of a desk and collect their facts, by the rules in force at a time.
+
+    `time_ns` is the open of the panel's first bar if it is not given.
 
     Every spread has legs of its own, so that what each leg earned is known, even where two
     spreads use one instrument. Wallets: one a venue if unified; else spot and derivatives.
@@ -210,7 +241,7 @@ def layout(desk: Desk, panel: Panel, spreads: Sequence[Spread]) -> Layout:
     ------
     ConfigError
         If capital shares do not add up, a section names a venue that has no instrument, nothing says
-        what an instrument's quote currency is worth, or a fee is neither given nor in the rulebook.
+        what an instrument's quote currency is worth, or what the venue asks of it.
     """
     legs = [(s, leg.instrument, leg.ratio) for s, spread in enumerate(spreads) for leg in spread.legs]
     venues = _venues(desk, panel, [one.venue for _, one, _ in legs])
@@ -220,15 +251,18 @@ def layout(desk: Desk, panel: Panel, spreads: Sequence[Spread]) -> Layout:
         Leg(spread=s, instrument=one.id, ratio=ratio, wallet=number[_wallet_name(one, venues[one.venue])])
         for s, one, ratio in legs
     )
-    start_ns = int(panel.time_ns[0]) if len(panel) else desk.start_ns
+    if time_ns is None:
+        time_ns = int(panel.time_ns[0]) - panel.bar_ns if len(panel) else desk.start_ns
     instruments = [one for _, one, _ in legs]
     rates = _first_rates(desk, panel, instruments)
     money = [_money(desk, panel, venue, name) for name, (venue, _) in wallets.items()]
+    leverage = [min(v.max_leverage, desk.risk.max_leverage) for v, _ in wallets.values()]
+    known = [terms(desk, one, venues[one.venue], time_ns) for one in instruments]
     return Layout(
-        legs=_legs(panel, spreads, instruments, names, venues, start_ns),
+        legs=_legs(panel, spreads, instruments, names, known, leverage),
         wallets=Wallets(
             money=_ints(money),
-            leverage=_floats(min(v.max_leverage, desk.risk.max_leverage) for v, _ in wallets.values()),
+            leverage=_floats(leverage),
             cash_apr=_floats(v.cash_apr for v, _ in wallets.values()),
             cash_borrow_apr=_floats(v.cash_borrow_apr for v, _ in wallets.values()),
             bar_years=panel.bar_h / YEAR_H,
@@ -246,11 +280,12 @@ def _legs(
     spreads: Sequence[Spread],
     instruments: Sequence[Instrument],
     names: Sequence[Leg],
-    venues: dict[str, Venue],
-    start_ns: int,
+    terms: Sequence[Terms],
+    leverage: Sequence[float],
 ) -> Legs:
-    at = [(one, venues[one.venue]) for one in instruments]
-    taker = (taker_fee(one, start_ns) if v.taker_bps is None else from_bps(v.taker_bps) for one, v in at)
+    """The facts of all legs; `leverage` is that of each wallet."""
+    rows = np.cumsum([0, *(len(one.upkeep.tiers) for one in terms)])
+    tiers = np.array([tier for one in terms for tier in one.upkeep.tiers], dtype=np.float64).reshape(-1, 4)
     return Legs(
         first=_ints(np.cumsum([0, *(len(spread.legs) for spread in spreads)]).tolist()),
         column=_ints(panel.column(one.id) for one in instruments),
@@ -258,12 +293,28 @@ def _legs(
         spot=_ints(not one.is_derivative for one in instruments),
         inverse=_ints(one.is_inverse for one in instruments),
         ratio=_floats(leg.ratio for leg in names),
-        fee=_floats(taker),
-        half_spread=_floats(from_bps(v.half_spread_bps) for _, v in at),
-        depth=_floats(v.depth_usd for _, v in at),
-        maintenance=_floats(v.maintenance for _, v in at),
-        liquidation_fee=_floats(from_bps(v.liquidation_fee_bps) for _, v in at),
-        weight=_floats(float(v.collateral is None or one.base in v.collateral) for one, v in at),
+        fee=_floats(one.taker for one in terms),
+        half_spread=_floats(one.half_spread for one in terms),
+        depth=_floats(one.depth for one in terms),
+        tiers=Tiers(
+            first=_ints(rows.tolist()),
+            in_base=_ints(one.upkeep.in_base for one in terms),
+            per_unit=_floats(one.upkeep.per_unit for one in terms),
+            floor=_floats(tiers[:, 0]),
+            rate=_floats(tiers[:, 1]),
+            deduction=_floats(tiers[:, 2]),
+            max_leverage=_floats(tiers[:, 3]),
+        ),
+        isolated=_ints(one.isolated for one in terms),
+        leverage=_floats(leverage[leg.wallet] for leg in names),
+        partial=_ints(one.upkeep.partial for one in terms),
+        partial_share=_floats(one.upkeep.partial_share for one in terms),
+        partial_above=_floats(one.upkeep.partial_above for one in terms),
+        liquidation_fee=_floats(one.upkeep.liquidation_fee for one in terms),
+        delivery_fee=_floats(one.delivery_fee for one in terms),
+        oracle=_ints(one.oracle for one in terms),
+        along=_ints(one.along for one in terms),
+        weight=_floats(one.weight for one in terms),
         lot=_floats(one.lot for one in instruments),
         min_notional=_floats(one.min_notional for one in instruments),
     )
@@ -284,6 +335,7 @@ def initial_state(layout: Layout, lanes: int) -> State:
         cash=np.repeat((capital / layout.wallet_fx)[:, None], lanes, axis=1).copy(),
         quantity=np.zeros((count, lanes)),
         coin=np.zeros((count, lanes)),
+        posted=np.zeros((count, lanes)),
         mark=np.full(count, np.nan),
         fx=layout.leg_fx.copy(),
         cash_fx=layout.wallet_fx.copy(),
@@ -375,13 +427,13 @@ def prepared(desk: Desk, panel: Panel) -> Panel:
 
 def market(panel: Panel, features: Float3D) -> Market:
     """The panel as the kernel reads it."""
-    fields = {name: panel.fields[name] for name in Market._fields if name != "features"}
-    return Market(**fields, features=read_only(features))
+    fields = {name: panel.fields[name] for name in Market._fields if name in panel.fields}
+    return Market(**fields, oracle=panel.index, features=read_only(features))
 
 
 def scratch(layout: Layout) -> Scratch:
     """Room for one run at a time."""
     count = len(layout.leg_names)
     return Scratch(
-        np.empty((len(layout.wallet_names), 4)), np.empty(count + 1), *(np.empty(count) for _ in range(3))
+        np.empty((len(layout.wallet_names), 4)), np.empty(count + 1), *(np.empty(count) for _ in range(4))
     )

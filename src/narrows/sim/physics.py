@@ -66,9 +66,30 @@ def record(trace: Trace, where: tuple[int, int, int], reason: int, what: Any) ->
 
 
 @compiled
+def post(legs: Legs, state: State, i: int, k: int, change: float, price: float) -> None:
+    """Margin that a trade of an isolated leg sets aside, or sets free.
+
+    What is closed frees its share, profit included; what is opened posts notional over leverage, and
+    what it gains at once against the mark is margin too.
+    """
+    held = state.quantity[i, k]
+    opened = change
+    if held * change < 0.0:
+        left = 1.0 - abs(change) / abs(held)
+        state.posted[i, k] = state.posted[i, k] * left if left > 0.0 else 0.0
+        opened = change + held if left < 0.0 else 0.0
+    if opened != 0.0:
+        notional = abs(opened) if legs.inverse[i] else abs(opened) * price
+        gain = 0.0 if legs.inverse[i] else opened * (state.mark[i] - price)
+        state.posted[i, k] += (notional / legs.leverage[i] + gain) * state.exchange[i]
+
+
+@compiled
 def swap(legs: Legs, state: State, i: int, k: int, change: float, price: float, category: int) -> None:
     """Change a position at `price`; what the price is better than the mark goes to `category`."""
     mark = state.mark[i]
+    if legs.isolated[i]:
+        post(legs, state, i, k, change, price)
     if legs.inverse[i]:
         coins = -coin_profit(change, mark, price)
         state.coin[i, k] += coins
@@ -91,6 +112,8 @@ def pay(legs: Legs, state: State, i: int, k: int, amount: float, category: int) 
     else:
         state.cash[legs.wallet[i], k] += amount * state.exchange[i]
         state.ledger[i, category, k] += amount * state.fx[i]
+        if category == FUNDING and legs.isolated[i]:
+            state.posted[i, k] += amount * state.exchange[i]
 
 
 @compiled
@@ -119,14 +142,19 @@ def trade(
 
 @compiled
 def close(
-    legs: Legs, state: State, trace: Trace, where: tuple[int, int, int], price: float, reason: int
+    legs: Legs,
+    state: State,
+    trace: Trace,
+    where: tuple[int, int, int],
+    quantity: float,
+    price: float,
+    reason: int,
 ) -> None:
-    """End a leg at `price`: delivered with the trading fee, or liquidated with its own."""
+    """Close `quantity` of what a leg holds at `price`: delivered or liquidated, each with its own fee."""
     _, k, i = where
-    quantity = state.quantity[i, k]
     notional = abs(quantity) if legs.inverse[i] else abs(quantity) * price
     if reason == DELIVERED:
-        fee = legs.fee[i] * notional
+        fee = legs.delivery_fee[i] * notional
         swap(legs, state, i, k, -quantity, price, SETTLEMENT)
         pay(legs, state, i, k, -fee, SETTLEMENT)
     else:
@@ -137,69 +165,6 @@ def close(
 
 
 # --- one wallet of one lane ---------------------------------------------------------------------
-
-
-@compiled
-def standing(
-    legs: Legs, state: State, w: int, k: int, prices: Float1D
-) -> tuple[float, float, float, float, float]:
-    """A wallet at `prices`: equity, margin equity, maintenance, margined notional, borrowed value.
-
-    In the currency of its cash. Margined are derivatives and borrowed coins. Margin equity counts long
-    spot by its collateral weight. Legs without a mark hold nothing.
-    """
-    equity = state.cash[w, k]
-    margin_equity = equity
-    maintenance = 0.0
-    gross = 0.0
-    borrowed = 0.0
-    for i in range(legs.wallet.shape[0]):
-        if legs.wallet[i] != w:
-            continue
-        quantity = state.quantity[i, k]
-        mark = state.mark[i]
-        price = prices[i]
-        if quantity != 0.0 or state.coin[i, k] != 0.0:
-            rate = state.exchange[i]
-            if legs.spot[i]:
-                value = quantity * price * rate
-                equity += value
-                margin_equity += value * legs.weight[i] if quantity > 0.0 else value
-                if quantity < 0.0:
-                    maintenance -= legs.maintenance[i] * value
-                    gross -= value
-                    borrowed -= value
-            else:
-                if legs.inverse[i]:
-                    value = (state.coin[i, k] + coin_profit(quantity, mark, price)) * price * rate
-                    notional = abs(quantity) * rate
-                else:
-                    value = quantity * (price - mark) * rate
-                    notional = abs(quantity) * price * rate
-                equity += value
-                margin_equity += value
-                maintenance += legs.maintenance[i] * notional
-                gross += notional
-    return equity, margin_equity, maintenance, gross, borrowed
-
-
-@compiled
-def liquidate(legs: Legs, state: State, trace: Trace, t: int, w: int, k: int, prices: Float1D) -> None:
-    """Close everything in a wallet at `prices`; the insurance fund bears what it owes beyond."""
-    for i in range(legs.wallet.shape[0]):
-        if legs.wallet[i] != w:
-            continue
-        if state.quantity[i, k] != 0.0:
-            close(legs, state, trace, (t, k, i), prices[i], LIQUIDATED)
-        if state.coin[i, k] != 0.0:  # worth what it fetches now, not at the last mark
-            state.ledger[i, FX, k] += state.coin[i, k] * (prices[i] - state.mark[i]) * state.fx[i]
-            state.cash[w, k] += state.coin[i, k] * prices[i] * state.exchange[i]
-            state.coin[i, k] = 0.0
-    equity = standing(legs, state, w, k, state.mark)[0]
-    if equity < 0.0:
-        state.cash[w, k] -= equity
-        state.ledger[legs.wallet.shape[0] + w, LIQUIDATION, k] -= equity * state.cash_fx[w]
-    state.liquidations[k] += 1
 
 
 @compiled
@@ -230,7 +195,9 @@ def capacity(
         need = 0.0
         for j in range(legs.first[s], legs.first[s + 1]):
             if legs.wallet[j] == w:
-                if legs.spot[j] == 0 or state.quantity[j, k] < 0.0:
+                if legs.isolated[j]:
+                    room += leverage * state.posted[j, k]
+                elif legs.spot[j] == 0 or state.quantity[j, k] < 0.0:
                     one = (1.0 if legs.inverse[j] else state.mark[j]) * state.exchange[j]
                     room += abs(state.quantity[j, k]) * one
                 unit = abs(legs.ratio[j]) * state.mark[j] * state.exchange[j]
@@ -265,5 +232,9 @@ def reserve(legs: Legs, state: State, s: int, k: int, worth: Float2D) -> None:
             if target > held:
                 worth[w, 2] += (target - held) * price * (1.0 + lost)
             worth[w, 1] += max(max(-target, 0.0) - max(-held, 0.0), 0.0) * price
+        elif legs.isolated[i]:
+            set_aside = max(abs(target) - abs(held), 0.0) * price / legs.leverage[i]
+            worth[w, 3] -= set_aside
+            worth[w, 2] += set_aside
         else:
             worth[w, 1] += max(abs(target) - abs(held), 0.0) * price

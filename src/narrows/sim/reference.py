@@ -1,258 +1,30 @@
 """The specification: the simulation loop in plain Python, one lane, no arrays, no kernel.
 
 Written apart from `physics.py` and `kernel.py`, which must give the same bits. Where a sum has
-more than one order, the order here is the order. Read this file to know what a run means.
+more than one order, the order here is the order. Read this file and `books.py` to know what a run means.
 """
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
 
-from narrows.core.event import FILL_REASONS
-from narrows.core.ledger import CATEGORIES
-from narrows.sim.layout import Layout, Legs, Market, Wallets
+from narrows.sim.books import Books, LegBook, SpreadBook
 
-DEPTH_DISTANCE = 0.001  # `depth` counts what rests within 10 bp of the mid
-DEAREST_FILL = 0.5  # of the price
 HIGHEST_RATIO = 10.0
 FLOAT_NOISE = 1e-12  # of the equity
 NOT_FINITE = 99
-MEMORY = 8
+MOST_HALVES = 100
+NEVER = 2.0
 
 Decide = Callable[[Sequence[float], list[float], list[float], Sequence[float], list[float]], int]
 
 
-@dataclass
-class LegBook:
-    """One leg: what it is, what it holds."""
-
-    column: int
-    wallet: int
-    spot: bool
-    inverse: bool
-    ratio: float
-    fee: float
-    half_spread: float
-    depth: float
-    maintenance: float
-    liquidation_fee: float
-    weight: float
-    lot: float
-    min_notional: float
-    quantity: float = 0.0
-    coin: float = 0.0
-    mark: float = math.nan
-    target: float = 0.0
-    fx: float = 1.0
-    exchange: float = 1.0
-
-    @property
-    def trading_cost(self) -> float:
-        """Fee and half spread, fraction."""
-        return self.fee + self.half_spread
-
-    @property
-    def borrowed(self) -> bool:
-        """Whether it is coin sold short."""
-        return self.spot and self.quantity < 0.0
+def line(start: Sequence[float], end: Sequence[float], way: float) -> list[float]:
+    """Prices a way along the straight line from start to end."""
+    return [a + way * (b - a) for a, b in zip(start, end, strict=True)]
 
 
-@dataclass
-class SpreadBook:
-    """One spread: its legs, its queue, its memory."""
-
-    legs: list[int]
-    queued: bool = False
-    opened: bool = False
-    memory: list[float] = field(default_factory=lambda: [0.0] * MEMORY)
-
-
-@dataclass
-class WalletBook:
-    """One wallet."""
-
-    money: int
-    leverage: float
-    cash_apr: float
-    cash_borrow_apr: float
-    cash: float
-    fx: float
-    equity: float = 0.0
-    margin_equity: float = 0.0
-    gross: float = 0.0
-    reserved: float = 0.0
-
-
-@dataclass
-class Standing:
-    """A wallet judged at some prices."""
-
-    equity: float
-    margin_equity: float
-    maintenance: float
-    gross: float
-    borrowed: float = 0.0
-
-    @property
-    def fails(self) -> bool:
-        """Whether it is to be liquidated."""
-        return self.maintenance > 0.0 and self.margin_equity <= self.maintenance
-
-
-class Reference:
-    """One lane of the simulation.
-
-    `market` and `plan` are what the kernel gets; with `bracket`, liquidation is judged at high and low too.
-    `ledger` is (legs + wallets) × categories; `fills` holds (bar, leg, reason, quantity, price,
-    reference, fee, slippage); the other series have one entry a bar.
-    """
-
-    def __init__(
-        self,
-        market: Market,
-        plan: Layout,
-        params: Sequence[float],
-        bracket: bool,
-    ) -> None:
-        fields = [name for name in Market._fields if name != "features"]
-        self.rows = {name: getattr(market, name).tolist() for name in fields}
-        self.features = market.features.tolist()
-        facts = {name: getattr(plan.legs, name).tolist() for name in Legs._fields}
-        first = facts.pop("first")
-        self.legs = [
-            LegBook(**{name: values[i] for name, values in facts.items()}) for i in range(len(plan.leg_names))
-        ]
-        self.spreads = [SpreadBook(list(range(a, b))) for a, b in pairwise(first)]
-        terms = {
-            name: getattr(plan.wallets, name).tolist() for name in Wallets._fields if name != "bar_years"
-        }
-        capital, worth = plan.wallet_capital.tolist(), plan.wallet_fx.tolist()
-        self.wallets = [
-            WalletBook(
-                **{name: values[w] for name, values in terms.items()}, cash=capital[w] / worth[w], fx=worth[w]
-            )
-            for w in range(len(capital))
-        ]
-        for leg, rate in zip(self.legs, plan.leg_fx.tolist(), strict=True):
-            leg.fx, leg.exchange = rate, rate / self.wallets[leg.wallet].fx
-        self.bar_years = plan.wallets.bar_years
-        self.params = list(params)
-        self.bracket = bracket
-        self.ledger = [[0.0] * len(CATEGORIES) for _ in range(len(self.legs) + len(self.wallets))]
-        self.category = {name: c for c, name in enumerate(CATEGORIES)}
-        self.fills: list[tuple[float, ...]] = []
-        self.equity: list[float] = []
-        self.wallet_equity: list[list[float]] = []
-        self.margin_ratio: list[list[float]] = []
-        self.marks: list[list[float]] = []
-        self.quantities: list[list[float]] = []
-        self.residuals: list[float] = []
-        self.peak = 0.0
-        for amount in capital:
-            self.peak += amount
-        self.drawdown = self.residual = 0.0
-        self.trips = self.liquidations = 0
-        self.status = (0, 0, 0)
-
-    # -- what moves money
-
-    def book(self, row: int, category: str, amount: float) -> None:
-        """Enter an amount into the ledger."""
-        self.ledger[row][self.category[category]] += amount
-
-    def pay(self, i: int, amount: float, category: str) -> None:
-        """An amount in the leg's quote currency; an inverse leg pays it in coin at its mark."""
-        leg = self.legs[i]
-        if leg.inverse:
-            coins = amount / leg.mark
-            leg.coin += coins
-            self.book(i, category, coins * leg.mark * leg.fx)
-        else:
-            self.wallets[leg.wallet].cash += amount * leg.exchange
-            self.book(i, category, amount * leg.fx)
-
-    def change(self, i: int, quantity: float, price: float, category: str) -> None:
-        """Change a position at `price`; what is gained against the mark goes to `category`."""
-        leg = self.legs[i]
-        if leg.inverse:
-            coins = -(quantity * (1.0 / leg.mark - 1.0 / price))
-            leg.coin += coins
-            self.book(i, category, coins * leg.mark * leg.fx)
-        else:
-            gain = quantity * (leg.mark - price)
-            moved = -quantity * price if leg.spot else gain
-            self.wallets[leg.wallet].cash += moved * leg.exchange
-            self.book(i, category, gain * leg.fx)
-        leg.quantity += quantity
-
-    def trade(self, t: int, i: int, quantity: float, price: float, half: float, depth: float) -> None:
-        """Trade around the reference `price`, with slippage and fee."""
-        leg = self.legs[i]
-        notional = abs(quantity) if leg.inverse else abs(quantity) * price
-        slip = min(half + 0.5 * DEPTH_DISTANCE * notional / depth, DEAREST_FILL)
-        fill = price * (1.0 + slip) if quantity > 0.0 else price * (1.0 - slip)
-        fee = leg.fee * (notional if leg.inverse else abs(quantity) * fill)
-        self.change(i, quantity, price, "basis")
-        self.pay(i, -fee, "fees")
-        self.pay(i, -slip * notional, "slippage")
-        costs = (fee * leg.fx, slip * notional * leg.fx)
-        self.fills.append((t, i, FILL_REASONS.index("trade"), quantity, fill, price, *costs))
-
-    def close(self, t: int, i: int, price: float, reason: str) -> None:
-        """End a leg at `price`: delivered with the trading fee, or liquidated with its own."""
-        leg = self.legs[i]
-        quantity = leg.quantity
-        notional = abs(quantity) if leg.inverse else abs(quantity) * price
-        delivered = reason == "settlement"
-        fee = (leg.fee if delivered else leg.liquidation_fee) * notional
-        self.change(i, -quantity, price, "settlement" if delivered else "basis")
-        self.pay(i, -fee, reason)
-        self.fills.append((t, i, FILL_REASONS.index(reason), -quantity, price, price, fee * leg.fx, 0.0))
-
-    def standing(self, w: int, prices: Sequence[float]) -> Standing:
-        """A wallet at some prices, in its own currency; long spot counts by its collateral weight."""
-        found = Standing(self.wallets[w].cash, self.wallets[w].cash, 0.0, 0.0)
-        for leg, price in zip(self.legs, prices, strict=True):
-            if leg.wallet != w or (leg.quantity == 0.0 and leg.coin == 0.0):
-                continue
-            if leg.spot:
-                value = leg.quantity * price * leg.exchange
-                found.equity += value
-                found.margin_equity += value * leg.weight if leg.quantity > 0.0 else value
-                if leg.quantity < 0.0:
-                    found.maintenance -= leg.maintenance * value
-                    found.gross -= value
-                    found.borrowed -= value
-                continue
-            if leg.inverse:
-                value = (leg.coin + leg.quantity * (1.0 / leg.mark - 1.0 / price)) * price * leg.exchange
-                notional = abs(leg.quantity) * leg.exchange
-            else:
-                value = leg.quantity * (price - leg.mark) * leg.exchange
-                notional = abs(leg.quantity) * price * leg.exchange
-            found.equity += value
-            found.margin_equity += value
-            found.maintenance += leg.maintenance * notional
-            found.gross += notional
-        return found
-
-    def liquidate(self, t: int, w: int, prices: Sequence[float]) -> None:
-        """Everything in the wallet is closed; the insurance fund bears what it owes beyond."""
-        for i, leg in enumerate(self.legs):
-            if leg.wallet != w:
-                continue
-            if leg.quantity != 0.0:
-                self.close(t, i, prices[i], "liquidation")
-            if leg.coin != 0.0:
-                self.book(i, "fx", leg.coin * (prices[i] - leg.mark) * leg.fx)
-                self.wallets[w].cash += leg.coin * prices[i] * leg.exchange
-                leg.coin = 0.0
-        left = self.standing(w, [leg.mark for leg in self.legs]).equity
-        if left < 0.0:
-            self.wallets[w].cash -= left
-            self.book(len(self.legs) + w, "liquidation", -left * self.wallets[w].fx)
-        self.liquidations += 1
+class Reference(Books):
+    """One lane of the simulation, bar after bar."""
 
     # -- the steps of a bar
 
@@ -268,10 +40,8 @@ class Reference:
                 continue
             for i in wanting:
                 leg = self.legs[i]
-                bid, ask, depth = (self.rows[name][t - 1][leg.column] for name in ("bid", "ask", "depth"))
-                half = (ask - bid) / (ask + bid) if bid > 0.0 and ask >= bid else leg.half_spread
-                quantity = leg.target - leg.quantity
-                self.trade(t, i, quantity, opens[leg.column], half, depth if depth > 0.0 else leg.depth)
+                half, depth = self.costs(t - 1, leg)
+                self.trade(t, i, leg.target - leg.quantity, opens[leg.column], half, depth)
 
     @staticmethod
     def order(leg: LegBook, target: float, lot: float) -> float:
@@ -284,22 +54,56 @@ class Reference:
         price = 1.0 if leg.inverse else leg.mark
         return quantity if abs(quantity) * price >= leg.min_notional else 0.0
 
+    def room_at(self, w: int, i: int, prices: Sequence[float]) -> float:
+        """Margin over maintenance: of isolated leg i, or of a whole wallet if i < 0."""
+        if i >= 0:
+            return self.room(i, prices[i])
+        now = self.standing(w, prices)
+        return now.margin_equity - now.maintenance if now.maintenance > 0.0 else math.inf
+
+    def way(self, w: int, i: int, start: list[float], end: list[float]) -> float:
+        """How far along the line from start to end the room ends: chord, then half; 2 = it does not."""
+        at_end = self.room_at(w, i, end)
+        if not at_end <= 0.0:
+            return NEVER
+        at_low = self.room_at(w, i, start)
+        if not at_low > 0.0:
+            return 0.0
+        low, high = 0.0, 1.0
+        at_low = 0.0 if at_low == math.inf else at_low
+        for _ in range(MOST_HALVES):
+            for chord in (True, False):
+                way = low + (high - low) * (at_low / (at_low - at_end)) if chord else 0.5 * (low + high)
+                if chord and not low < way < high:
+                    return way
+                room = self.room_at(w, i, line(start, end, way))
+                if chord and room == 0.0:
+                    return way
+                if room > 0.0:
+                    low, at_low = way, room
+                else:
+                    high, at_end = way, room
+        return low
+
+    def judge_part(self, t: int, w: int, i: int) -> None:
+        """Isolated leg i, or a whole wallet if i < 0: all legs at their lows, then at their highs."""
+        start = [self.known("open", t, leg) for leg in self.legs]
+        ends = [[self.known(name, t, leg) for leg in self.legs] for name in ("low", "high")]
+        way, end = min(((self.way(w, i, start, end), end) for end in ends), key=lambda found: found[0])
+        if way < NEVER:
+            at = line(start, end, way)
+            if i >= 0:
+                self.liquidate_leg(t, i, at[i])
+            else:
+                self.liquidate(t, w, at)
+
     def judge_inside(self, t: int) -> None:
-        """All legs at their lows, then at their highs; closed where the straight path fails."""
+        """Every isolated leg, then every wallet; closed where the straight path from the open fails."""
+        for i, leg in enumerate(self.legs):
+            if leg.isolated and leg.quantity != 0.0:
+                self.judge_part(t, leg.wallet, i)
         for w in range(len(self.wallets)):
-            start = [self.known("open", t, leg) for leg in self.legs]
-            ways: list[tuple[float, list[float]]] = []
-            for extreme in ("low", "high"):
-                end = [self.known(extreme, t, leg) for leg in self.legs]
-                after = self.standing(w, end)
-                if after.fails:
-                    before = self.standing(w, start)
-                    room = before.margin_equity - before.maintenance
-                    lost = room - (after.margin_equity - after.maintenance)
-                    ways.append((room / lost if room > 0.0 else 0.0, end))
-            if ways:
-                way, end = min(ways, key=lambda found: found[0])
-                self.liquidate(t, w, [a + way * (b - a) for a, b in zip(start, end, strict=True)])
+            self.judge_part(t, w, -1)
 
     def known(self, name: str, t: int, leg: LegBook) -> float:
         """A price of this bar, or the last mark where there is none."""
@@ -307,7 +111,7 @@ class Reference:
         return price if price > 0.0 else leg.mark
 
     def move_currencies(self, t: int) -> None:
-        """What a currency gained since its last rate, at the old marks; one without a new rate keeps the old."""
+        """What a currency gained since its last rate, at the old marks; without a new rate it keeps the old."""
         rates = self.rows["fx"][t]
         for w, wallet in enumerate(self.wallets):
             rate = rates[wallet.money] if wallet.money >= 0 else 1.0
@@ -342,20 +146,26 @@ class Reference:
                 self.book(i, "basis", profit * leg.fx)
                 if not leg.spot:
                     self.wallets[leg.wallet].cash += profit * leg.exchange
+                    if leg.isolated:
+                        leg.posted += profit * leg.exchange
 
     def accrue(self, t: int) -> None:
         """Funding settled at this close, coin loans, deliveries; then interest on cash."""
         for i, leg in enumerate(self.legs):
             rate = self.rows["funding"][t][leg.column]
             if math.isfinite(rate) and not leg.spot and leg.quantity != 0.0:
-                notional = leg.quantity if leg.inverse else leg.quantity * leg.mark
+                index = self.rows["oracle"][t][leg.column]
+                price = index if leg.oracle and index > 0.0 else leg.mark
+                notional = leg.quantity if leg.inverse else leg.quantity * price
                 self.pay(i, -notional * rate, "funding")
             if leg.borrowed:
                 apr = self.rows["borrow"][t][leg.column]
                 self.pay(i, leg.quantity * leg.mark * apr * self.bar_years, "borrow")
             delivery = self.rows["settlement"][t][leg.column]
             if delivery > 0.0 and leg.quantity != 0.0:
-                self.close(t, i, delivery, "settlement")
+                self.close(t, i, leg.quantity, delivery, "settlement")
+                if leg.along:
+                    self.sell_along(t, i, delivery)
         for w, wallet in enumerate(self.wallets):
             if wallet.cash < 0.0:
                 category, earned = "borrow", wallet.cash * wallet.cash_borrow_apr * self.bar_years
@@ -369,16 +179,39 @@ class Reference:
             self.book(len(self.legs) + w, category, earned * wallet.fx)
             wallet.cash += earned
 
+    def sell_along(self, t: int, i: int, price: float) -> None:
+        """The spot of a delivered spread was sold along the averaging window, at its mean."""
+        (spread,) = [one for one in self.spreads if i in one.legs]
+        for j in spread.legs:
+            leg = self.legs[j]
+            if leg.spot and leg.quantity != 0.0:
+                half, depth = self.costs(t, leg)
+                self.trade(t, j, -leg.quantity, price, half, depth)
+
+    def costs(self, t: int, leg: LegBook) -> tuple[float, float]:
+        """Half spread and depth of a bar, from its quotes where it has any."""
+        bid, ask, depth = (self.rows[name][t][leg.column] for name in ("bid", "ask", "depth"))
+        half = (ask - bid) / (ask + bid) if bid > 0.0 and ask >= bid else leg.half_spread
+        return half, depth if depth > 0.0 else leg.depth
+
     def judge(self, t: int) -> float:
         """Margin of each wallet on the marks; returns the equity of all."""
         marks = [leg.mark for leg in self.legs]
         total = 0.0
         ratios = []
         for w, wallet in enumerate(self.wallets):
-            now = self.standing(w, marks)
             ratio = 0.0
+            for i, leg in enumerate(self.legs):
+                if leg.wallet == w and leg.isolated and leg.quantity != 0.0:
+                    need = self.needed(i, leg.mark) * leg.exchange
+                    room = self.room(i, leg.mark)
+                    ratio = max(ratio, need / (room + need) if room + need > 0.0 else HIGHEST_RATIO)
+                    if room <= 0.0:
+                        self.liquidate_leg(t, i, leg.mark)
+            now = self.standing(w, marks)
             if now.maintenance > 0.0:
-                ratio = now.maintenance / now.margin_equity if now.margin_equity > 0.0 else HIGHEST_RATIO
+                used = now.maintenance / now.margin_equity if now.margin_equity > 0.0 else HIGHEST_RATIO
+                ratio = max(ratio, used)
             ratios.append(min(ratio, HIGHEST_RATIO))
             if now.fails:
                 self.liquidate(t, w, marks)
@@ -431,7 +264,9 @@ class Reference:
             need = 0.0
             for other in (one for one in legs if one.wallet == leg.wallet):
                 unit = abs(other.ratio) * other.mark * other.exchange
-                if not other.spot or other.borrowed:
+                if other.isolated:
+                    room += wallet.leverage * other.posted
+                elif not other.spot or other.borrowed:
                     one = (1.0 if other.inverse else other.mark) * other.exchange
                     room += abs(other.quantity) * one
                 if not other.spot or other.ratio * sign < 0.0:
@@ -514,6 +349,10 @@ class Reference:
                 wallet.reserved += (leg.target - leg.quantity) * price * (1.0 + leg.trading_cost)
             short_before, short_after = max(-leg.quantity, 0.0), max(-leg.target, 0.0)
             wallet.gross += max(short_after - short_before, 0.0) * price
+        elif leg.isolated:
+            set_aside = max(abs(leg.target) - abs(leg.quantity), 0.0) * price / leg.leverage
+            wallet.margin_equity -= set_aside
+            wallet.reserved += set_aside
         else:
             wallet.gross += max(abs(leg.target) - abs(leg.quantity), 0.0) * price
 

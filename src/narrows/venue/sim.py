@@ -9,7 +9,7 @@ from narrows.core.panel import FIELDS, Panel
 from narrows.core.result import Result
 from narrows.core.spread import Spread
 from narrows.sim.backtest import joined, result_of, run_segment
-from narrows.sim.layout import Trace, initial_state, layout, market, prepared
+from narrows.sim.layout import Trace, in_force, initial_state, market, prepared, schedule
 from narrows.strategy.decider import Pointer, decider
 from narrows.strategy.protocol import Strategy
 from narrows.venue.protocol import Clock
@@ -43,7 +43,8 @@ class SimVenue:
     def __init__(self, desk: Desk, panel: Panel, spreads: list[Spread], clock: Clock) -> None:
         self.desk, self.spreads, self.clock = desk, spreads, clock
         self.panel = prepared(desk, panel)
-        self.plan = layout(desk, panel, spreads)
+        self._plans = schedule(desk, self.panel, spreads)
+        self.plan = self._plans[0][1]
         self.instruments = [leg.instrument for spread in spreads for leg in spread.legs]
         self._state = initial_state(self.plan, lanes=1)
         self._ids: dict[int, str] = {}
@@ -86,8 +87,9 @@ class SimVenue:
         window = self.panel.rows(before, row + 1)
         arrays = market(window, np.zeros((len(window), len(self.spreads), 1)))
         last = len(window) - 1
+        plan = in_force(self._plans, int(self.panel.time_ns[row]) - self.panel.bar_ns)
         self._state, part = run_segment(
-            _hold.native, arrays, self.plan, self._state, NO_PARAMS, CLOSE_ONLY, last, last + 1
+            _hold.native, arrays, plan, self._state, NO_PARAMS, CLOSE_ONLY, last, last + 1
         )
         part.fill_where[:, 0] += before
         self._parts.append(part)
@@ -125,6 +127,7 @@ class SimVenue:
             marks=tuple(state.mark.tolist()),
             fx=tuple(state.fx.tolist()),
             cash_fx=tuple(state.cash_fx.tolist()),
+            posted=tuple(state.posted[:, 0].tolist()),
         )
 
     def _bar(self, row: int) -> Bar:

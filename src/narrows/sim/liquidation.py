@@ -1,0 +1,313 @@
+"""Margin and liquidation in the simulator: what a leg and a wallet need to live, and how they die.
+
+Shared by the kernel and, through it, by the paper venue; `sim/books.py` says the same in plain Python.
+A venue judges on the mark, at every close; lanes with the bracket are judged inside the bar too.
+"""
+
+import math
+
+from narrows.core.arrays import Float1D
+from narrows.core.cache import compiled
+from narrows.risk.liquidation import fixed_step, tier_step
+from narrows.risk.margin import required
+from narrows.sim.layout import Legs, Market, Scratch, State, Trace
+from narrows.sim.physics import FX, LIQUIDATED, LIQUIDATION, close, coin_profit
+from narrows.sim.terms import BY_SHARE, BY_TIER
+
+WORST_RATIO = 10.0  # a margin ratio is written down as no more than this
+MOST_STEPS = 1000  # of one liquidation
+MOST_HALVES = 100  # in the search for where a wallet fails inside a bar
+
+
+@compiled
+def needed(legs: Legs, i: int, quantity: float, price: float) -> float:
+    """Maintenance margin of a position at `price` by the tier that it is in there, quote currency."""
+    size = abs(quantity)
+    if legs.inverse[i]:
+        return float(required(legs.tiers, i, size, size / price, 1.0)[0])
+    return float(required(legs.tiers, i, size * price, size, 1.0)[0])
+
+
+@compiled
+def worth_of(legs: Legs, state: State, i: int, k: int, price: float) -> float:
+    """What a derivative adds to its wallet at `price` beyond the cash: unsettled profit, coins."""
+    quantity = state.quantity[i, k]
+    if legs.inverse[i]:
+        worth: float = (state.coin[i, k] + coin_profit(quantity, state.mark[i], price)) * price
+    else:
+        worth = quantity * (price - state.mark[i])
+    return worth
+
+
+@compiled
+def room_of(legs: Legs, state: State, i: int, k: int, price: float) -> float:
+    """Margin of an isolated leg over its maintenance at `price`, in the wallet's currency."""
+    margin = state.posted[i, k] + worth_of(legs, state, i, k, price) * state.exchange[i]
+    room: float = margin - needed(legs, i, state.quantity[i, k], price) * state.exchange[i]
+    return room
+
+
+@compiled
+def standing(
+    legs: Legs, state: State, w: int, k: int, prices: Float1D
+) -> tuple[float, float, float, float, float]:
+    """A wallet at `prices`: equity, margin equity, maintenance, margined notional, borrowed value.
+
+    In the currency of its cash. Margined are derivatives and borrowed coins. Margin equity counts long
+    spot by its collateral weight. Legs without a mark hold nothing. An isolated leg is judged by
+    itself: what is posted for it is spoken for as what is borrowed is, and margin of nothing else.
+    """
+    equity = state.cash[w, k]
+    margin_equity = equity
+    maintenance = 0.0
+    gross = 0.0
+    borrowed = 0.0
+    for i in range(legs.wallet.shape[0]):
+        if legs.wallet[i] != w:
+            continue
+        quantity = state.quantity[i, k]
+        price = prices[i]
+        if quantity != 0.0 or state.coin[i, k] != 0.0:
+            rate = state.exchange[i]
+            if legs.spot[i]:
+                value = quantity * price * rate
+                equity += value
+                margin_equity += value * legs.weight[i] if quantity > 0.0 else value
+                if quantity < 0.0:
+                    maintenance += needed(legs, i, quantity, price) * rate
+                    gross -= value
+                    borrowed -= value
+            else:
+                value = worth_of(legs, state, i, k, price) * rate
+                equity += value
+                if legs.isolated[i]:
+                    margin_equity -= state.posted[i, k]
+                    borrowed += state.posted[i, k]
+                    continue
+                margin_equity += value
+                if quantity != 0.0:
+                    maintenance += needed(legs, i, quantity, price) * rate
+                    gross += (abs(quantity) if legs.inverse[i] else abs(quantity) * price) * rate
+    return equity, margin_equity, maintenance, gross, borrowed
+
+
+@compiled
+def cash_in(legs: Legs, state: State, i: int, k: int, price: float) -> None:
+    """Sell the coins of an inverse leg: worth what they fetch now, not at the last mark."""
+    if state.coin[i, k] != 0.0:
+        state.ledger[i, FX, k] += state.coin[i, k] * (price - state.mark[i]) * state.fx[i]
+        state.cash[legs.wallet[i], k] += state.coin[i, k] * price * state.exchange[i]
+        state.coin[i, k] = 0.0
+
+
+@compiled
+def step_of(legs: Legs, i: int, quantity: float, price: float) -> float:
+    """Share of a position that one step of its liquidation closes; 1 = all of it."""
+    size = abs(quantity)
+    notional = size if legs.inverse[i] else size * price
+    if legs.partial[i] == BY_SHARE:
+        return fixed_step(notional, legs.partial_above[i], legs.partial_share[i])
+    if legs.partial[i] == BY_TIER:
+        base = size / price if legs.inverse[i] else size
+        return tier_step(legs.tiers, i, base if legs.tiers.in_base[i] else notional, 1)
+    return 1.0
+
+
+@compiled
+def part_to_close(legs: Legs, state: State, w: int, k: int, prices: Float1D) -> tuple[int, float]:
+    """The leg that a venue reduces first, and by which share; (−1, 1) if it closes the wallet whole.
+
+    The derivative that needs most maintenance, if its venue liquidates in parts and it is large
+    enough for one: down to the next tier, or a fixed share of a position above a threshold.
+    """
+    found = -1
+    most = 0.0
+    for i in range(legs.wallet.shape[0]):
+        if legs.wallet[i] == w and not legs.spot[i] and not legs.isolated[i] and state.quantity[i, k] != 0.0:
+            need = needed(legs, i, state.quantity[i, k], prices[i]) * state.exchange[i]
+            if need > most:
+                most = need
+                found = i
+    share = step_of(legs, found, state.quantity[found, k], prices[found]) if found >= 0 else 1.0
+    return (found, share) if share < 1.0 else (-1, 1.0)
+
+
+@compiled
+def insure(legs: Legs, state: State, w: int, k: int, owed: float) -> None:
+    """The insurance fund bears what a wallet owes, in its currency."""
+    if owed > 0.0:
+        state.cash[w, k] += owed
+        state.ledger[legs.wallet.shape[0] + w, LIQUIDATION, k] += owed * state.cash_fx[w]
+
+
+@compiled
+def liquidate(legs: Legs, state: State, trace: Trace, t: int, w: int, k: int, prices: Float1D) -> None:
+    """Liquidate a wallet at `prices`, in the steps of its venue, until it stands or nothing is left.
+
+    Nothing rests at a venue between open and close, so there are no orders to cancel first. When all
+    is closed the insurance fund bears what the wallet owes beyond.
+    """
+    state.liquidations[k] += 1
+    for _ in range(MOST_STEPS):
+        i, share = part_to_close(legs, state, w, k, prices)
+        if i < 0:
+            break
+        close(legs, state, trace, (t, k, i), share * state.quantity[i, k], prices[i], LIQUIDATED)
+        _, margin_equity, maintenance, _, _ = standing(legs, state, w, k, prices)
+        if margin_equity > maintenance:
+            return
+    for i in range(legs.wallet.shape[0]):
+        if legs.wallet[i] != w or legs.isolated[i]:
+            continue
+        if state.quantity[i, k] != 0.0:
+            close(legs, state, trace, (t, k, i), state.quantity[i, k], prices[i], LIQUIDATED)
+        cash_in(legs, state, i, k, prices[i])
+    owed = -standing(legs, state, w, k, state.mark)[0]
+    for i in range(legs.wallet.shape[0]):
+        if legs.wallet[i] == w and legs.isolated[i] and state.quantity[i, k] != 0.0:
+            owed += state.posted[i, k] + worth_of(legs, state, i, k, state.mark[i]) * state.exchange[i]
+    insure(legs, state, w, k, owed)
+
+
+@compiled
+def liquidate_leg(legs: Legs, state: State, trace: Trace, t: int, i: int, k: int, price: float) -> None:
+    """Liquidate an isolated leg at `price`, in the steps of its venue, until it stands or is gone.
+
+    A part that is closed sets nothing free: what it had left stays margin of the rest. What the leg
+    owes beyond its own margin is borne by the insurance fund, never by the wallet.
+    """
+    state.liquidations[k] += 1
+    for _ in range(MOST_STEPS):
+        share = step_of(legs, i, state.quantity[i, k], price)
+        left = margin_after(legs, state, i, k, share, price)
+        close(legs, state, trace, (t, k, i), share * state.quantity[i, k], price, LIQUIDATED)
+        if share >= 1.0:
+            cash_in(legs, state, i, k, price)
+            state.posted[i, k] = 0.0
+            insure(legs, state, legs.wallet[i], k, -left)
+            return
+        state.posted[i, k] = left - worth_of(legs, state, i, k, price) * state.exchange[i]
+        if room_of(legs, state, i, k, price) > 0.0:
+            return
+
+
+@compiled
+def margin_after(legs: Legs, state: State, i: int, k: int, share: float, price: float) -> float:
+    """Margin of an isolated leg when a share of it was closed at `price` and the fee for that is paid."""
+    closed = share * abs(state.quantity[i, k]) * (1.0 if legs.inverse[i] else price)
+    worth = worth_of(legs, state, i, k, price) - legs.liquidation_fee[i] * closed
+    left: float = state.posted[i, k] + worth * state.exchange[i]
+    return left
+
+
+# --- inside the bar --------------------------------------------------------------------------------
+
+
+@compiled
+def _extreme(
+    market: Market, legs: Legs, state: State, t: int, high: bool, start: Float1D, end: Float1D
+) -> None:
+    """Prices of all legs at the open of a bar and where all of them are at their high (or low)."""
+    for i in range(legs.column.shape[0]):
+        c = legs.column[i]
+        start[i] = market.open[t, c] if market.open[t, c] > 0.0 else state.mark[i]
+        extreme = market.high[t, c] if high else market.low[t, c]
+        end[i] = extreme if extreme > 0.0 else state.mark[i]
+
+
+@compiled
+def _room(legs: Legs, state: State, w: int, k: int, i: int, prices: Float1D) -> float:
+    """Margin over maintenance at `prices`: of isolated leg i, or of a whole wallet if i < 0.
+
+    What needs no margin has all the room there is.
+    """
+    if i >= 0:
+        return room_of(legs, state, i, k, prices[i])
+    _, margin_equity, maintenance, _, _ = standing(legs, state, w, k, prices)
+    return margin_equity - maintenance if maintenance > 0.0 else math.inf
+
+
+@compiled
+def _way(legs: Legs, state: State, w: int, k: int, i: int, scratch: Scratch) -> float:
+    """How far along the straight line from `scratch.start` to `scratch.end` the room ends; 2 = it does not.
+
+    Room is concave along the line, for maintenance bends upwards from tier to tier: a chord never
+    passes the point where the room ends, and half an interval always closes in on it.
+    """
+    at_end = _room(legs, state, w, k, i, scratch.end)
+    if not at_end <= 0.0:
+        return 2.0
+    low, high = 0.0, 1.0
+    at_low = _room(legs, state, w, k, i, scratch.start)
+    if not at_low > 0.0:
+        return 0.0
+    if at_low == math.inf:
+        at_low = 0.0
+    for _ in range(MOST_HALVES):
+        way = low + (high - low) * (at_low / (at_low - at_end))
+        if not low < way < high:
+            return way
+        _between(scratch, way)
+        room = _room(legs, state, w, k, i, scratch.at)
+        if room == 0.0:
+            return way
+        if room > 0.0:
+            low = way
+            at_low = room
+        else:
+            high = way
+            at_end = room
+        way = 0.5 * (low + high)
+        _between(scratch, way)
+        room = _room(legs, state, w, k, i, scratch.at)
+        if room > 0.0:
+            low = way
+            at_low = room
+        else:
+            high = way
+            at_end = room
+    return low
+
+
+@compiled
+def _between(scratch: Scratch, way: float) -> None:
+    """Prices a way along the line from start to end."""
+    for i in range(scratch.start.shape[0]):
+        scratch.at[i] = scratch.start[i] + way * (scratch.end[i] - scratch.start[i])
+
+
+@compiled
+def _judge_inside(
+    market: Market, legs: Legs, state: State, trace: Trace, t: int, w: int, k: int, i: int, scratch: Scratch
+) -> None:
+    """Judge isolated leg i (a whole wallet if i < 0) inside the bar: all at their lows, then at their highs.
+
+    What would not survive is liquidated where its room ends; of two such points the nearer counts.
+    """
+    nearest = 2.0
+    high = False
+    for scenario in (False, True):
+        _extreme(market, legs, state, t, scenario, scratch.start, scratch.end)
+        way = _way(legs, state, w, k, i, scratch)
+        if way < nearest:
+            nearest = way
+            high = scenario
+    if nearest < 2.0:
+        _extreme(market, legs, state, t, high, scratch.start, scratch.end)
+        _between(scratch, nearest)
+        if i >= 0:
+            liquidate_leg(legs, state, trace, t, i, k, scratch.at[i])
+        else:
+            liquidate(legs, state, trace, t, w, k, scratch.at)
+
+
+@compiled
+def judge_inside_bar(
+    market: Market, legs: Legs, state: State, trace: Trace, t: int, k: int, scratch: Scratch
+) -> None:
+    """Judge every isolated leg and then every wallet of a lane inside the bar."""
+    for i in range(legs.column.shape[0]):
+        if legs.isolated[i] and state.quantity[i, k] != 0.0:
+            _judge_inside(market, legs, state, trace, t, legs.wallet[i], k, i, scratch)
+    for w in range(state.cash.shape[0]):
+        _judge_inside(market, legs, state, trace, t, w, k, -1, scratch)
