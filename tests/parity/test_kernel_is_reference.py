@@ -150,10 +150,13 @@ def test_the_random_runs_visit_what_matters() -> None:
             seen[name] += int((reasons == reason).sum())
         seen["insurance"] += int((state.ledger[-4:, 7] > 0).sum())
         where, what = trace.fill_where, trace.fill_what
+        held: dict[tuple[int, int], float] = {}
+        for (_, lane, leg, reason), (quantity, *_) in zip(where.tolist(), what.tolist(), strict=True):
+            held[lane, leg] = held.get((lane, leg), 0.0) + quantity
+            seen["parts"] += reason == 1 and abs(held[lane, leg]) > 1e-6 * abs(quantity)
         for (bar, lane, leg, reason), price in zip(where.tolist(), what[:, 1].tolist(), strict=True):
             seen["inside"] += lane == 1 and reason == 1 and price != trace.mark[bar, leg]
             seen["isolated"] += reason == 1 and bool(legs.isolated[leg])
-            seen["parts"] += reason == 1 and lane == 0 and trace.quantity[bar, leg] != 0.0
         delivered = {
             (bar, lane) for bar, lane, leg, reason in where.tolist() if reason == 2 and legs.along[leg]
         }

@@ -13,14 +13,16 @@ from typing import Any
 from narrows.core.event import FILL_REASONS
 from narrows.core.ledger import CATEGORIES
 from narrows.risk.liquidation import fixed_step, tier_step
-from narrows.risk.margin import required
+from narrows.risk.margin import required, tier
 from narrows.sim.layout import Layout, Legs, Market, Wallets
 
 DEPTH_DISTANCE = 0.001  # `depth` counts what rests within 10 bp of the mid
 DEAREST_FILL = 0.5  # of the price
 MEMORY = 8
+NOISE = 1e-12  # of a trade
 WHOLE, BY_TIER, BY_SHARE = range(3)
 MOST_STEPS = 1000
+EDGE = 1e-9  # of a position
 
 
 @dataclass
@@ -190,14 +192,14 @@ class Books:
         else:
             self.wallets[leg.wallet].cash += amount * leg.exchange
             self.book(i, category, amount * leg.fx)
-            if leg.isolated and category == "funding":
+            if leg.isolated and leg.quantity != 0.0:
                 leg.posted += amount * leg.exchange
 
     def change(self, i: int, quantity: float, price: float, category: str) -> None:
         """Change a position at `price`; what is gained against the mark goes to `category`."""
         leg = self.legs[i]
         if leg.isolated:
-            self.post(leg, quantity, price)
+            self.post(i, quantity, price)
         if leg.inverse:
             coins = -(quantity * (1.0 / leg.mark - 1.0 / price))
             leg.coin += coins
@@ -208,10 +210,22 @@ class Books:
             self.wallets[leg.wallet].cash += moved * leg.exchange
             self.book(i, category, gain * leg.fx)
         leg.quantity += quantity
+        if abs(leg.quantity) < NOISE * abs(quantity):
+            leg.quantity = 0.0
 
-    @staticmethod
-    def post(leg: LegBook, quantity: float, price: float) -> None:
+    def burden(self, i: int, quantity: float, price: float) -> float:
+        """How many times its notional a position weighs on the leverage of its wallet."""
+        leg = self.legs[i]
+        size = abs(quantity)
+        base = size / price if leg.inverse else size
+        notional = size if leg.inverse else size * price
+        row = tier(self.tiers, i, base if self.tiers.in_base[i] else notional)
+        by_tier = max(1.0, leg.leverage / float(self.tiers.max_leverage[row]))
+        return by_tier + leg.leverage * float(self.tiers.per_unit[i]) * base
+
+    def post(self, i: int, quantity: float, price: float) -> None:
         """What is closed of an isolated leg frees its share of the margin, what is opened posts anew."""
+        leg = self.legs[i]
         opened = quantity
         if leg.quantity * quantity < 0.0:
             left = 1.0 - abs(quantity) / abs(leg.quantity)
@@ -220,7 +234,13 @@ class Books:
         if opened != 0.0:
             notional = abs(opened) if leg.inverse else abs(opened) * price
             gain = 0.0 if leg.inverse else opened * (leg.mark - price)
-            leg.posted += (notional / leg.leverage + gain) * leg.exchange
+            weight = self.burden(i, leg.quantity + quantity, price)
+            idle = self.wallets[leg.wallet].cash
+            for other in self.legs:
+                if other.wallet == leg.wallet and other.isolated:
+                    idle -= other.posted
+            posted = min(notional / leg.leverage * weight * leg.exchange, max(idle, 0.0))
+            leg.posted += posted + gain * leg.exchange
 
     def trade(self, t: int, i: int, quantity: float, price: float, half: float, depth: float) -> None:
         """Trade around the reference `price`, with slippage and fee."""
@@ -277,7 +297,7 @@ class Books:
                 found.margin_equity += value * leg.weight if leg.quantity > 0.0 else value
                 if leg.quantity < 0.0:
                     found.maintenance += self.needed(i, price) * leg.exchange
-                    found.gross -= value
+                    found.gross -= value * self.burden(i, leg.quantity, price)
                     found.borrowed -= value
                 continue
             value = self.worth(leg, price) * leg.exchange
@@ -289,9 +309,8 @@ class Books:
             found.margin_equity += value
             if leg.quantity != 0.0:
                 found.maintenance += self.needed(i, price) * leg.exchange
-                found.gross += (
-                    abs(leg.quantity) if leg.inverse else abs(leg.quantity) * price
-                ) * leg.exchange
+                notional = abs(leg.quantity) if leg.inverse else abs(leg.quantity) * price
+                found.gross += notional * leg.exchange * self.burden(i, leg.quantity, price)
         return found
 
     def step(self, i: int, price: float) -> float:
@@ -302,8 +321,10 @@ class Books:
         if leg.partial == BY_SHARE:
             return float(fixed_step(notional, leg.partial_above, leg.partial_share))
         if leg.partial == BY_TIER:
-            base = size / price if leg.inverse else size
-            return float(tier_step(self.tiers, i, base if self.tiers.in_base[i] else notional, 1))
+            if self.tiers.in_base[i]:
+                notional = size / price if leg.inverse else size
+            share = float(tier_step(self.tiers, i, notional, 1))
+            return share if share > EDGE else float(tier_step(self.tiers, i, notional, 2))
         return 1.0
 
     def part(self, w: int, prices: Sequence[float]) -> tuple[int, float] | None:

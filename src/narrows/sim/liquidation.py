@@ -11,11 +11,12 @@ from narrows.core.cache import compiled
 from narrows.risk.liquidation import fixed_step, tier_step
 from narrows.risk.margin import required
 from narrows.sim.layout import Legs, Market, Scratch, State, Trace
-from narrows.sim.physics import FX, LIQUIDATED, LIQUIDATION, close, coin_profit
+from narrows.sim.physics import FX, LIQUIDATED, LIQUIDATION, burden, close, coin_profit
 from narrows.sim.terms import BY_SHARE, BY_TIER
 
 WORST_RATIO = 10.0  # a margin ratio is written down as no more than this
 MOST_STEPS = 1000  # of one liquidation
+EDGE = 1e-9  # of a position: nearer than this to the edge of its tier it is below it already
 MOST_HALVES = 100  # in the search for where a wallet fails inside a bar
 
 
@@ -51,9 +52,9 @@ def room_of(legs: Legs, state: State, i: int, k: int, price: float) -> float:
 def standing(
     legs: Legs, state: State, w: int, k: int, prices: Float1D
 ) -> tuple[float, float, float, float, float]:
-    """A wallet at `prices`: equity, margin equity, maintenance, margined notional, borrowed value.
+    """A wallet at `prices`: equity, margin equity, maintenance, margined notional, cash spoken for.
 
-    In the currency of its cash. Margined are derivatives and borrowed coins. Margin equity counts long
+    In the currency of its cash. Notional weighs more where a tier allows less leverage, see `burden`. Margined are derivatives and borrowed coins. Margin equity counts long
     spot by its collateral weight. Legs without a mark hold nothing. An isolated leg is judged by
     itself: what is posted for it is spoken for as what is borrowed is, and margin of nothing else.
     """
@@ -75,7 +76,7 @@ def standing(
                 margin_equity += value * legs.weight[i] if quantity > 0.0 else value
                 if quantity < 0.0:
                     maintenance += needed(legs, i, quantity, price) * rate
-                    gross -= value
+                    gross -= value * burden(legs, i, quantity, price)
                     borrowed -= value
             else:
                 value = worth_of(legs, state, i, k, price) * rate
@@ -87,7 +88,8 @@ def standing(
                 margin_equity += value
                 if quantity != 0.0:
                     maintenance += needed(legs, i, quantity, price) * rate
-                    gross += (abs(quantity) if legs.inverse[i] else abs(quantity) * price) * rate
+                    notional = abs(quantity) if legs.inverse[i] else abs(quantity) * price
+                    gross += notional * rate * burden(legs, i, quantity, price)
     return equity, margin_equity, maintenance, gross, borrowed
 
 
@@ -108,8 +110,10 @@ def step_of(legs: Legs, i: int, quantity: float, price: float) -> float:
     if legs.partial[i] == BY_SHARE:
         return fixed_step(notional, legs.partial_above[i], legs.partial_share[i])
     if legs.partial[i] == BY_TIER:
-        base = size / price if legs.inverse[i] else size
-        return tier_step(legs.tiers, i, base if legs.tiers.in_base[i] else notional, 1)
+        if legs.tiers.in_base[i]:
+            notional = size / price if legs.inverse[i] else size
+        share = tier_step(legs.tiers, i, notional, 1)
+        return share if share > EDGE else tier_step(legs.tiers, i, notional, 2)
     return 1.0
 
 

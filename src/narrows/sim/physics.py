@@ -9,9 +9,11 @@ from typing import Any
 
 from narrows.core.arrays import Float1D, Float2D
 from narrows.core.cache import compiled
+from narrows.risk.margin import tier
 from narrows.sim.layout import Legs, State, Trace, Wallets
 
 TEN_BP = 1e-3  # `depth` is what rests within this distance of the mid
+NOISE = 1e-12  # of a trade: what is left of a position below this is float noise, and no position
 WORST_SLIP = 0.5  # a fill never costs more than half the price
 BASIS, FUNDING, BORROW, FEES, SLIPPAGE, YIELD, SETTLEMENT, LIQUIDATION, TRANSFER, FX = range(10)
 TRADED, LIQUIDATED, DELIVERED = range(3)
@@ -66,11 +68,22 @@ def record(trace: Trace, where: tuple[int, int, int], reason: int, what: Any) ->
 
 
 @compiled
+def idle_cash(legs: Legs, state: State, w: int, k: int) -> float:
+    """Cash of a wallet that no isolated leg has set aside."""
+    idle: float = state.cash[w, k]
+    for i in range(legs.wallet.shape[0]):
+        if legs.wallet[i] == w and legs.isolated[i]:
+            idle -= state.posted[i, k]
+    return idle
+
+
+@compiled
 def post(legs: Legs, state: State, i: int, k: int, change: float, price: float) -> None:
     """Margin that a trade of an isolated leg sets aside, or sets free.
 
-    What is closed frees its share, profit included; what is opened posts notional over leverage, and
-    what it gains at once against the mark is margin too.
+    What is closed frees its share, profit included; what is opened posts notional over leverage (of
+    its tier, where that is less) as far as the wallet has cash for it, and what it gains at once against
+    the mark is margin too.
     """
     held = state.quantity[i, k]
     opened = change
@@ -81,7 +94,9 @@ def post(legs: Legs, state: State, i: int, k: int, change: float, price: float) 
     if opened != 0.0:
         notional = abs(opened) if legs.inverse[i] else abs(opened) * price
         gain = 0.0 if legs.inverse[i] else opened * (state.mark[i] - price)
-        state.posted[i, k] += (notional / legs.leverage[i] + gain) * state.exchange[i]
+        wanted = notional / legs.leverage[i] * burden(legs, i, held + change, price) * state.exchange[i]
+        posted = min(wanted, max(idle_cash(legs, state, legs.wallet[i], k), 0.0))
+        state.posted[i, k] += posted + gain * state.exchange[i]
 
 
 @compiled
@@ -100,6 +115,8 @@ def swap(legs: Legs, state: State, i: int, k: int, change: float, price: float, 
         state.cash[legs.wallet[i], k] += moved * state.exchange[i]
         state.ledger[i, category, k] += gain * state.fx[i]
     state.quantity[i, k] += change
+    if abs(state.quantity[i, k]) < NOISE * abs(change):
+        state.quantity[i, k] = 0.0
 
 
 @compiled
@@ -112,7 +129,7 @@ def pay(legs: Legs, state: State, i: int, k: int, amount: float, category: int) 
     else:
         state.cash[legs.wallet[i], k] += amount * state.exchange[i]
         state.ledger[i, category, k] += amount * state.fx[i]
-        if category == FUNDING and legs.isolated[i]:
+        if legs.isolated[i] and state.quantity[i, k] != 0.0:
             state.posted[i, k] += amount * state.exchange[i]
 
 
@@ -174,6 +191,30 @@ def margined(legs: Legs, i: int, sign: float) -> bool:
 
 
 @compiled
+def burden(legs: Legs, i: int, quantity: float, price: float) -> float:
+    """How many times its notional a position weighs on the leverage of its wallet.
+
+    1, but where the tier that it is in allows less leverage than the wallet, or margin grows with size.
+    """
+    size = abs(quantity)
+    base = size / price if legs.inverse[i] else size
+    notional = size if legs.inverse[i] else size * price
+    row = tier(legs.tiers, i, base if legs.tiers.in_base[i] else notional)
+    leverage = legs.leverage[i]
+    weight: float = (
+        max(1.0, leverage / legs.tiers.max_leverage[row]) + leverage * legs.tiers.per_unit[i] * base
+    )
+    return weight
+
+
+@compiled
+def native(legs: Legs, i: int, size: float, price: float) -> float:
+    """Quantity of a leg when its spread has a size in base units."""
+    base: float = abs(legs.ratio[i]) * size
+    return base * price if legs.inverse[i] else base
+
+
+@compiled
 def capacity(
     legs: Legs, wallets: Wallets, state: State, s: int, k: int, sign: float, worth: Float2D
 ) -> float:
@@ -182,8 +223,18 @@ def capacity(
     Base units. Owned spot is paid from the free cash of its wallet; derivatives and borrowed spot
     share leverage times margin equity, which costs and what is not collateral lower. What the
     spread itself holds counts as free, what other spreads have queued does not. `worth` (W, 4):
-    equity, margined notional, cash spoken for, margin equity.
+    equity, margined notional, cash spoken for, margin equity. A size that reaches a tier of less
+    leverage is worked out again with that tier's: never too large, seldom smaller than need be.
     """
+    size = capacity_at(legs, wallets, state, s, k, sign, worth, 0.0)
+    return capacity_at(legs, wallets, state, s, k, sign, worth, size) if size > 0.0 else size
+
+
+@compiled
+def capacity_at(
+    legs: Legs, wallets: Wallets, state: State, s: int, k: int, sign: float, worth: Float2D, tried: float
+) -> float:
+    """`capacity`, if every leg weighs what it does at the size `tried`."""
     size = math.inf
     for i in range(legs.first[s], legs.first[s + 1]):
         w = legs.wallet[i]
@@ -199,11 +250,13 @@ def capacity(
                     room += leverage * state.posted[j, k]
                 elif legs.spot[j] == 0 or state.quantity[j, k] < 0.0:
                     one = (1.0 if legs.inverse[j] else state.mark[j]) * state.exchange[j]
+                    one *= burden(legs, j, state.quantity[j, k], state.mark[j])
                     room += abs(state.quantity[j, k]) * one
                 unit = abs(legs.ratio[j]) * state.mark[j] * state.exchange[j]
                 lost = legs.fee[j] + legs.half_spread[j]
                 if margined(legs, j, sign):
-                    need += unit * (1.0 + leverage * lost)
+                    weight = burden(legs, j, native(legs, j, tried, state.mark[j]), state.mark[j])
+                    need += unit * (weight + leverage * lost)
                 else:
                     need += unit * leverage * (1.0 - legs.weight[j] + lost)
         if need > 0.0:
@@ -231,10 +284,15 @@ def reserve(legs: Legs, state: State, s: int, k: int, worth: Float2D) -> None:
                 worth[w, 3] -= (1.0 - legs.weight[i]) * bought * price
             if target > held:
                 worth[w, 2] += (target - held) * price * (1.0 + lost)
-            worth[w, 1] += max(max(-target, 0.0) - max(-held, 0.0), 0.0) * price
+            weighs = max(-target, 0.0) * burden(legs, i, min(target, 0.0), state.mark[i])
+            weighed = max(-held, 0.0) * burden(legs, i, min(held, 0.0), state.mark[i])
+            worth[w, 1] += max(weighs - weighed, 0.0) * price
         elif legs.isolated[i]:
             set_aside = max(abs(target) - abs(held), 0.0) * price / legs.leverage[i]
+            set_aside *= burden(legs, i, target, state.mark[i])
             worth[w, 3] -= set_aside
             worth[w, 2] += set_aside
         else:
-            worth[w, 1] += max(abs(target) - abs(held), 0.0) * price
+            weighs = abs(target) * burden(legs, i, target, state.mark[i])
+            weighed = abs(held) * burden(legs, i, held, state.mark[i])
+            worth[w, 1] += max(weighs - weighed, 0.0) * price

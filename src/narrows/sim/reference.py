@@ -253,7 +253,12 @@ class Reference(Books):
         self.quantities.append([leg.quantity for leg in self.legs])
 
     def capacity(self, spread: SpreadBook, sign: float) -> float:
-        """Largest size, long (1) or short (-1): cash pays for spot, leverage bounds the rest."""
+        """Largest size, long (1) or short (-1); worked out again with the tiers that it reaches."""
+        size = self.capacity_at(spread, sign, 0.0)
+        return self.capacity_at(spread, sign, size) if size > 0.0 else size
+
+    def capacity_at(self, spread: SpreadBook, sign: float, tried: float) -> float:
+        """Cash pays for spot, leverage bounds the rest; legs weigh what they do at the size `tried`."""
         legs = [self.legs[i] for i in spread.legs]
         size = math.inf
         for leg in legs:
@@ -262,15 +267,19 @@ class Reference(Books):
                 return 0.0
             room = wallet.leverage * wallet.margin_equity - wallet.gross
             need = 0.0
-            for other in (one for one in legs if one.wallet == leg.wallet):
+            for j in (one for one in spread.legs if self.legs[one].wallet == leg.wallet):
+                other = self.legs[j]
                 unit = abs(other.ratio) * other.mark * other.exchange
                 if other.isolated:
                     room += wallet.leverage * other.posted
                 elif not other.spot or other.borrowed:
                     one = (1.0 if other.inverse else other.mark) * other.exchange
+                    one *= self.burden(j, other.quantity, other.mark)
                     room += abs(other.quantity) * one
                 if not other.spot or other.ratio * sign < 0.0:
-                    need += unit * (1.0 + wallet.leverage * other.trading_cost)
+                    base = abs(other.ratio) * tried
+                    weight = self.burden(j, base * other.mark if other.inverse else base, other.mark)
+                    need += unit * (weight + wallet.leverage * other.trading_cost)
                 else:  # what is spent on spot is margin no more, but for its collateral weight
                     need += unit * wallet.leverage * (1.0 - other.weight + other.trading_cost)
             if need > 0.0:
@@ -332,12 +341,13 @@ class Reference(Books):
         if not all(change != 0.0 for change in changes.values()):
             return
         spread.queued = True
-        for leg in legs:
-            leg.target = leg.quantity + changes.get(leg.column, 0.0)
-            self.reserve(leg)
+        for i in spread.legs:
+            self.legs[i].target = self.legs[i].quantity + changes.get(self.legs[i].column, 0.0)
+            self.reserve(i)
 
-    def reserve(self, leg: LegBook) -> None:
+    def reserve(self, i: int) -> None:
         """Take what a leg has queued out of what later spreads may use."""
+        leg = self.legs[i]
         wallet = self.wallets[leg.wallet]
         price = (1.0 if leg.inverse else leg.mark) * leg.exchange
         wallet.margin_equity -= abs(leg.target - leg.quantity) * price * leg.trading_cost
@@ -347,14 +357,18 @@ class Reference(Books):
                 wallet.margin_equity -= (1.0 - leg.weight) * bought * price
             if leg.target > leg.quantity:
                 wallet.reserved += (leg.target - leg.quantity) * price * (1.0 + leg.trading_cost)
-            short_before, short_after = max(-leg.quantity, 0.0), max(-leg.target, 0.0)
-            wallet.gross += max(short_after - short_before, 0.0) * price
+            weighs = max(-leg.target, 0.0) * self.burden(i, min(leg.target, 0.0), leg.mark)
+            weighed = max(-leg.quantity, 0.0) * self.burden(i, min(leg.quantity, 0.0), leg.mark)
+            wallet.gross += max(weighs - weighed, 0.0) * price
         elif leg.isolated:
             set_aside = max(abs(leg.target) - abs(leg.quantity), 0.0) * price / leg.leverage
+            set_aside *= self.burden(i, leg.target, leg.mark)
             wallet.margin_equity -= set_aside
             wallet.reserved += set_aside
         else:
-            wallet.gross += max(abs(leg.target) - abs(leg.quantity), 0.0) * price
+            weighs = abs(leg.target) * self.burden(i, leg.target, leg.mark)
+            weighed = abs(leg.quantity) * self.burden(i, leg.quantity, leg.mark)
+            wallet.gross += max(weighs - weighed, 0.0) * price
 
     def run(self, decide: Decide, start: int, stop: int) -> None:
         """Run the bars from `start` up to, not including, `stop`."""

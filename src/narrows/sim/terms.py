@@ -13,7 +13,9 @@ from narrows.rulebook import FeeRule, MarginRule, Rulebook, SettlementRule, load
 
 WHOLE, BY_TIER, BY_SHARE = range(3)  # how a venue liquidates, as in physics
 PARTIAL = {"none": WHOLE, "tier": BY_TIER, "share": BY_SHARE}
-BORROW_MAINTENANCE = 0.10  # of what is borrowed: a margin level of 1.1, as in Binance's cross margin
+BORROW_MAINTENANCE = (
+    0.10  # of what is borrowed: a margin level of 1.1, as in Binance's cross margin; twice that to borrow
+)
 SPOT_LIQUIDATION = 0.02  # of spot that is sold or bought back by force: the clearance fee there
 FOR_EVER = 2**63 - 1
 
@@ -133,7 +135,8 @@ def _upkeep(book: Rulebook, one: Instrument, venue: Venue, time_ns: int) -> Upke
         flat = BORROW_MAINTENANCE if flat is None else flat
         flat = flat if venue.borrow_maintenance is None else venue.borrow_maintenance
     if flat is not None:
-        return Upkeep(tiers=((0.0, flat, 0.0, math.inf),), liquidation_fee=fee)
+        most = math.inf if one.is_derivative else 0.5 / flat
+        return Upkeep(tiers=((0.0, flat, 0.0, most),), liquidation_fee=fee)
     rule: MarginRule = _said(book.margin, one, time_ns, "maintenance")
     if rule.judged_on != "mark":
         remedy = f"give maintenance in [venues.{one.venue}], or a record that is judged on the mark"
