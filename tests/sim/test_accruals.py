@@ -101,7 +101,7 @@ def test_a_future_is_delivered_at_the_settlement_price_with_a_fee() -> None:
         open=(100, [101, 103, NAN]),
         settlement=(NAN, [NAN, 99.0, NAN]),
     )
-    result = play(tiny_desk(taker_bps=10.0), panel, {0: (0.0, -2.0)})
+    result = play(tiny_desk(taker_bps=10.0, delivery_bps=10.0), panel, {0: (0.0, -2.0)})
     fill = result.fills
     assert fill.reason.tolist() == [0, 2]
     assert fill.time_ns.tolist() == [panel.time_ns[0], panel.time_ns[1]]
