@@ -204,7 +204,7 @@ def liquidation_move(legs: list[PlainLeg], cash: float, prices: list[float], way
         return math.nan
     if room_low <= 0.0:
         return 0.0
-    far = min([FAR] + [-(1.0 - 1e-9) / w for w in way if w < 0.0])
+    far = min([FAR] + [-(1.0 - 1e-6) / w for w in way if w < 0.0])
     high = min(0.125, far)
     room_high = at(high)
     while room_high > 0.0 and high < far:

@@ -15,6 +15,7 @@ from narrows.core.cache import compiled
 from narrows.risk.contract import INVERSE, QUANTO, SPOT
 from narrows.risk.margin import Book, Tiers, margined, required, sizes, standing, standing_without, tier
 
+LOWEST = 1.0 - 1e-6  # a joint fall is followed down to a millionth of a price
 FARTHEST = 1e9  # a price so many times nearer to 0 or farther up is float noise: there is none
 SURVIVES, CANCEL, PARTIAL, FULL, TAKEN_OVER = range(5)
 
@@ -174,11 +175,11 @@ def _moved(
 
 @compiled
 def _farthest(way: Float1D) -> float:
-    """The largest move that leaves every price above zero, and at most FARTHEST."""
+    """The largest move that leaves every price a millionth of itself, and at most FARTHEST."""
     far = FARTHEST
     for i in range(way.shape[0]):
         if way[i] < 0.0:
-            far = min(far, -(1.0 - 1e-9) / way[i])
+            far = min(far, -LOWEST / way[i])
     return far
 
 
@@ -199,7 +200,7 @@ def liquidation_move(
     -------
     float
         > 0: with `way` −1 the fraction lost. 0.0 if the wallet fails already, inf if it survives
-        until a price is zero (or a thousand million times itself), NaN if a price is not known.
+        until a price has lost all but a millionth, or the move is FARTHEST; NaN if a price is not known.
     """
     low = 0.0
     room_low = _moved(book, tiers, cash, prices, way, 0.0, at)
