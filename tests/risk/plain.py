@@ -6,6 +6,7 @@ order here is the order.
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 FAR = 1e9
@@ -154,7 +155,7 @@ def tiers_on_the_way(leg: PlainLeg, price: float, up: bool) -> list[tuple[int, f
     grows = up != (leg.kind == "inverse")
     order = list(range(k, len(leg.tiers))) if grows else list(range(k, -1, -1))
     found = []
-    for now, after in zip(order, order[1:], strict=False):
+    for now, after in pairwise(order):
         floor = leg.tiers[max(now, after)].floor
         found.append((now, size / floor if leg.kind == "inverse" else floor / size))
     return [*found, (order[-1], end)]
@@ -200,6 +201,7 @@ def liquidation_move(legs: list[PlainLeg], cash: float, prices: list[float], way
         return room(legs, cash, [price * (1.0 + move * w) for price, w in zip(prices, way, strict=True)])
 
     low, room_low = 0.0, at(0.0)
+    close = 1e-13 * room_low
     if math.isnan(room_low):
         return math.nan
     if room_low <= 0.0:
@@ -216,7 +218,7 @@ def liquidation_move(legs: list[PlainLeg], cash: float, prices: list[float], way
     for _ in range(100):
         move = low + (high - low) * (room_low / (room_low - room_high))
         now = at(move)
-        if not low < move < high or now == 0.0:
+        if not low < move < high or abs(now) <= close:
             return move
         for place, there in ((move, now), (None, None)):
             spot = 0.5 * (low + high) if place is None else place

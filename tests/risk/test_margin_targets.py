@@ -37,8 +37,8 @@ def test_T21_binance_cross_margin_liquidation_prices_to_the_cent() -> None:
     book, tiers, prices = book_of(legs), tiers_of(legs), np.array([ETH, BTC])
     eth = liquidation_price(book, tiers, WALLET, prices, 0)
     btc = liquidation_price(book, tiers, WALLET, prices, 1)
-    assert eth == (approx(1_153.26, abs=0.005), math.inf)
-    assert btc == (approx(26_316.89, abs=0.005), math.inf)
+    assert eth == approx((1_153.26, math.inf), abs=0.005)
+    assert btc == approx((26_316.89, math.inf), abs=0.005)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def deribit(kind: str, quantity: float, price: float) -> tuple[float, float]:
 
 def test_T25_deribit_margin_rises_with_size() -> None:
     initial, maintenance = deribit("linear", 25.0, 100_000.0)
-    assert (initial, maintenance) == (approx(53_125.0, abs=1e-9), approx(28_125.0, abs=1e-9))
+    assert (initial, maintenance) == approx((53_125.0, 28_125.0), abs=1e-9)
     assert deribit("linear", 350.0, 100_000.0)[0] == approx(1_312_500.0, abs=1e-9)
     inverse = deribit("inverse", 35_000_000.0, 100_000.0)[0]
     assert inverse / 100_000.0 == approx(13.125, abs=1e-12)  # BTC
@@ -91,8 +91,8 @@ def test_T26_bybit_inverse_bankruptcy_price() -> None:
 def test_T27_inverse_liquidation_prices_long_and_short() -> None:
     long = PlainLeg("inverse", 50_000.0, 50_000.0, coin=0.2)
     short = PlainLeg("inverse", -50_000.0, 50_000.0, coin=0.2)
-    assert price_of(long, 0.0, 50_000.0) == (approx(41_875.0, abs=1e-6), math.inf)
-    assert price_of(short, 0.0, 50_000.0) == (0.0, approx(62_187.5, abs=1e-6))
+    assert price_of(long, 0.0, 50_000.0) == approx((41_875.0, math.inf), abs=1e-6)
+    assert price_of(short, 0.0, 50_000.0) == approx((0.0, 62_187.5), abs=1e-6)
 
 
 @pytest.mark.parametrize("price", [1e3, 1e4, 5e4, 3e5, 1e7])
@@ -136,11 +136,11 @@ def test_the_tier_is_that_of_the_liquidation_price_not_of_today() -> None:
     """
     rows = [Tier(0.0, 0.01, 0.0, 50.0), Tier(1200.0, 0.02, 12.0, 25.0)]
     leg = PlainLeg("linear", -10.0, 100.0, tiers=rows)
-    assert price_of(leg, 500.0, 100.0) == (0.0, approx(1512.0 / 10.2, rel=1e-12))
+    assert price_of(leg, 500.0, 100.0) == approx((0.0, 1512.0 / 10.2), rel=1e-12)
 
 
 def test_a_jump_of_maintenance_is_where_the_walk_ends() -> None:
-    """Without a deduction maintenance doubles at a notional of 1200: at 120, 300 of margin face 1320 × …"""
+    """Without a deduction maintenance jumps from 12 to 300 at a notional of 1200: at a price of 120."""
     rows = [Tier(0.0, 0.01, 0.0, 50.0), Tier(1200.0, 0.25, 0.0, 4.0)]
     leg = PlainLeg("linear", -10.0, 100.0, tiers=rows)
     assert price_of(leg, 490.0, 100.0)[1] == 120.0  # 290 left, 12 needed below, 300 above

@@ -1,4 +1,5 @@
 import math
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from narrows.risk.settlement import (
     window_left,
 )
 
-EXPIRY = to_ns("2025-03-28T08:00:00Z")
+EXPIRY = to_ns(datetime(2025, 3, 28, 8))
 approx = pytest.approx
 
 

@@ -15,6 +15,7 @@ from narrows.core.cache import compiled
 from narrows.risk.contract import INVERSE, QUANTO, SPOT
 from narrows.risk.margin import Book, Tiers, margined, required, sizes, standing, standing_without, tier
 
+CLOSE = 1e-13  # of the room at the start: a joint move is found when no more is left
 LOWEST = 1.0 - 1e-6  # a joint fall is followed down to a millionth of a price
 FARTHEST = 1e9  # a price so many times nearer to 0 or farther up is float noise: there is none
 SURVIVES, CANCEL, PARTIAL, FULL, TAKEN_OVER = range(5)
@@ -204,6 +205,7 @@ def liquidation_move(
     """
     low = 0.0
     room_low = _moved(book, tiers, cash, prices, way, 0.0, at)
+    close = CLOSE * room_low
     if math.isnan(room_low):
         return math.nan
     if room_low <= 0.0:
@@ -222,7 +224,7 @@ def liquidation_move(
         # the chord of a concave room ends before its root and brings up the low end, halving the high
         move = low + (high - low) * (room_low / (room_low - room_high))
         room = _moved(book, tiers, cash, prices, way, move, at)
-        if not low < move < high or room == 0.0:
+        if not low < move < high or abs(room) <= close:
             return move
         if room > 0.0:
             low = move
@@ -287,7 +289,8 @@ def tier_step(tiers: Tiers, i: int, size: float, down: int) -> float:
     row = tier(tiers, i, size)
     if row - down < tiers.first[i]:
         return 1.0
-    return 1.0 - tiers.floor[row - down + 1] / size
+    left: float = tiers.floor[row - down + 1] / size
+    return 1.0 - left
 
 
 @compiled
