@@ -215,18 +215,20 @@ def liquidation_move(legs: list[PlainLeg], cash: float, prices: list[float], way
         room_high = at(high)
     if not room_high <= 0.0:
         return math.inf
-    for _ in range(100):
+    last = ""
+    for _ in range(200):
         move = low + (high - low) * (room_low / (room_low - room_high))
         now = at(move)
         if not low < move < high or abs(now) <= close:
             return move
-        for place, there in ((move, now), (None, None)):
-            spot = 0.5 * (low + high) if place is None else place
-            value = at(spot) if there is None else there
-            if value > 0.0:
-                low, room_low = spot, value
-            else:
-                high, room_high = spot, value
+        moved = "low" if now > 0.0 else "high"
+        if moved == "low":
+            low, room_low = move, now
+            room_high *= 0.5 if last == moved else 1.0
+        else:
+            high, room_high = move, now
+            room_low *= 0.5 if last == moved else 1.0
+        last = moved
     return low
 
 

@@ -220,8 +220,8 @@ def liquidation_move(
         room_high = _moved(book, tiers, cash, prices, way, high, at)
     if not room_high <= 0.0:
         return math.inf
-    for _ in range(100):
-        # the chord of a concave room ends before its root and brings up the low end, halving the high
+    side = 0
+    for _ in range(200):  # regula falsi; an end that stays twice counts half (Illinois)
         move = low + (high - low) * (room_low / (room_low - room_high))
         room = _moved(book, tiers, cash, prices, way, move, at)
         if not low < move < high or abs(room) <= close:
@@ -229,17 +229,15 @@ def liquidation_move(
         if room > 0.0:
             low = move
             room_low = room
+            if side == 1:
+                room_high *= 0.5
+            side = 1
         else:
             high = move
             room_high = room
-        middle = 0.5 * (low + high)
-        room = _moved(book, tiers, cash, prices, way, middle, at)
-        if room > 0.0:
-            low = middle
-            room_low = room
-        else:
-            high = middle
-            room_high = room
+            if side == -1:
+                room_low *= 0.5
+            side = -1
     return low
 
 
