@@ -236,7 +236,7 @@ Parameters: interest {interest:g} and dead band {band:g} per 8 h (Deribit: 0 and
   {sol_pin:.0%} and {avax_pin:.0%} of the rates are pinned at the interest: spot on one venue is not the index. These data neither
   confirm nor refute the weights.
 - OKX before it: half of all rates are off by {okx_off:.1f} bp (SOL) or more at the best lag, the worst by
-  {okx_worst:.0f} bp. No cap is applied here: the venue's own was overridden in November 2022 (SOL was settled at −4.5 % and −6 %).
+  {okx_worst:.0f} bp. No cap is applied here: the venue's own was overridden in November 2022 (the lowest rate that SOL was settled at is {okx_least:.1%}).
 - Binance AVAX: correlation {avax_r:.2f}; {avax_pub:.0%} of the published rates are pinned, {avax_re:.0%} of the recomputed.
 - Deribit: {der_in:.0%} within 0.1 bp an hour, the worst by {der_worst:.0f} bp. The last trade of a thin perpetual
   stands in for the mark.
@@ -277,7 +277,7 @@ def text(found: list[Case]) -> str:
         sol_under=under("SOL"), avax_under=under("AVAX"),
         sol_pin=pinned(late_sol.published), avax_pin=pinned(late_avax.published),
         okx_off=np.median(max(sol, key=lambda case: case.correlation).off_bps),
-        okx_worst=max(case.off_bps.max() for case in sol),
+        okx_least=min(sol[0].published), okx_worst=max(case.off_bps.max() for case in sol),
         avax_r=avax.correlation, avax_pub=pinned(avax.published), avax_re=pinned(avax.recomputed),
         der_in=(right.off_bps <= 0.1).mean(), der_worst=right.off_bps.max(),
     )  # fmt: skip
