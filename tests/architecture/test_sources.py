@@ -57,7 +57,8 @@ def test_no_mode_is_read_inside(path: Path) -> None:
 @MODULES
 def test_no_powers_where_two_engines_must_give_the_same_bits(path: Path) -> None:
     text = path.read_text("utf-8")
-    physical = path.parent.name == "sim" and path.stem in ("kernel", "physics", "reference")
+    simulated = path.parent.name == "sim" and path.stem in ("kernel", "physics", "reference")
+    physical = simulated or path.parent.name == "risk"
     deciders = [
         function
         for function in functions(path)

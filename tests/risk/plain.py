@@ -6,6 +6,7 @@ order here is the order.
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 FAR = 1e9
@@ -154,7 +155,7 @@ def tiers_on_the_way(leg: PlainLeg, price: float, up: bool) -> list[tuple[int, f
     grows = up != (leg.kind == "inverse")
     order = list(range(k, len(leg.tiers))) if grows else list(range(k, -1, -1))
     found = []
-    for now, after in zip(order, order[1:], strict=False):
+    for now, after in pairwise(order):
         floor = leg.tiers[max(now, after)].floor
         found.append((now, size / floor if leg.kind == "inverse" else floor / size))
     return [*found, (order[-1], end)]
@@ -200,11 +201,12 @@ def liquidation_move(legs: list[PlainLeg], cash: float, prices: list[float], way
         return room(legs, cash, [price * (1.0 + move * w) for price, w in zip(prices, way, strict=True)])
 
     low, room_low = 0.0, at(0.0)
+    close = 1e-13 * room_low
     if math.isnan(room_low):
         return math.nan
     if room_low <= 0.0:
         return 0.0
-    far = min([FAR] + [-(1.0 - 1e-9) / w for w in way if w < 0.0])
+    far = min([FAR] + [-(1.0 - 1e-6) / w for w in way if w < 0.0])
     high = min(0.125, far)
     room_high = at(high)
     while room_high > 0.0 and high < far:
@@ -213,18 +215,20 @@ def liquidation_move(legs: list[PlainLeg], cash: float, prices: list[float], way
         room_high = at(high)
     if not room_high <= 0.0:
         return math.inf
-    for _ in range(100):
+    last = ""
+    for _ in range(200):
         move = low + (high - low) * (room_low / (room_low - room_high))
         now = at(move)
-        if not low < move < high or now == 0.0:
+        if not low < move < high or abs(now) <= close:
             return move
-        for place, there in ((move, now), (None, None)):
-            spot = 0.5 * (low + high) if place is None else place
-            value = at(spot) if there is None else there
-            if value > 0.0:
-                low, room_low = spot, value
-            else:
-                high, room_high = spot, value
+        moved = "low" if now > 0.0 else "high"
+        if moved == "low":
+            low, room_low = move, now
+            room_high *= 0.5 if last == moved else 1.0
+        else:
+            high, room_high = move, now
+            room_low *= 0.5 if last == moved else 1.0
+        last = moved
     return low
 
 

@@ -1,1 +1,1 @@
-"""What a position could cost: contracts, margin, liquidation, settlement; compiled, shared with the kernel."""
+"""What a position could cost: contracts, margin, liquidation, settlement."""

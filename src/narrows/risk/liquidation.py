@@ -15,6 +15,8 @@ from narrows.core.cache import compiled
 from narrows.risk.contract import INVERSE, QUANTO, SPOT
 from narrows.risk.margin import Book, Tiers, margined, required, sizes, standing, standing_without, tier
 
+CLOSE = 1e-13  # of the room at the start: a joint move is found when no more is left
+LOWEST = 1.0 - 1e-6  # a joint fall is followed down to a millionth of a price
 FARTHEST = 1e9  # a price so many times nearer to 0 or farther up is float noise: there is none
 SURVIVES, CANCEL, PARTIAL, FULL, TAKEN_OVER = range(5)
 
@@ -174,11 +176,11 @@ def _moved(
 
 @compiled
 def _farthest(way: Float1D) -> float:
-    """The largest move that leaves every price above zero, and at most FARTHEST."""
+    """The largest move that leaves every price a millionth of itself, and at most FARTHEST."""
     far = FARTHEST
     for i in range(way.shape[0]):
         if way[i] < 0.0:
-            far = min(far, -(1.0 - 1e-9) / way[i])
+            far = min(far, -LOWEST / way[i])
     return far
 
 
@@ -199,10 +201,11 @@ def liquidation_move(
     -------
     float
         > 0: with `way` −1 the fraction lost. 0.0 if the wallet fails already, inf if it survives
-        until a price is zero (or a thousand million times itself), NaN if a price is not known.
+        until a price has lost all but a millionth, or the move is FARTHEST; NaN if a price is not known.
     """
     low = 0.0
     room_low = _moved(book, tiers, cash, prices, way, 0.0, at)
+    close = CLOSE * room_low
     if math.isnan(room_low):
         return math.nan
     if room_low <= 0.0:
@@ -217,26 +220,24 @@ def liquidation_move(
         room_high = _moved(book, tiers, cash, prices, way, high, at)
     if not room_high <= 0.0:
         return math.inf
-    for _ in range(100):
-        # the chord of a concave room ends before its root and brings up the low end, halving the high
+    side = 0
+    for _ in range(200):  # regula falsi; an end that stays twice counts half (Illinois)
         move = low + (high - low) * (room_low / (room_low - room_high))
         room = _moved(book, tiers, cash, prices, way, move, at)
-        if not low < move < high or room == 0.0:
+        if not low < move < high or abs(room) <= close:
             return move
         if room > 0.0:
             low = move
             room_low = room
+            if side == 1:
+                room_high *= 0.5
+            side = 1
         else:
             high = move
             room_high = room
-        middle = 0.5 * (low + high)
-        room = _moved(book, tiers, cash, prices, way, middle, at)
-        if room > 0.0:
-            low = middle
-            room_low = room
-        else:
-            high = middle
-            room_high = room
+            if side == -1:
+                room_low *= 0.5
+            side = -1
     return low
 
 
@@ -286,7 +287,8 @@ def tier_step(tiers: Tiers, i: int, size: float, down: int) -> float:
     row = tier(tiers, i, size)
     if row - down < tiers.first[i]:
         return 1.0
-    return 1.0 - tiers.floor[row - down + 1] / size
+    left: float = tiers.floor[row - down + 1] / size
+    return 1.0 - left
 
 
 @compiled

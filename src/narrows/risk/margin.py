@@ -71,7 +71,7 @@ def deductions(floor: Float1D, rate: Float1D) -> Float1D:
 @compiled
 def tier(tiers: Tiers, i: int, size: float) -> int:
     """The row of leg i that a size falls into: the last one whose floor lies below it."""
-    row = tiers.first[i]
+    row: int = tiers.first[i]
     while row + 1 < tiers.first[i + 1] and tiers.floor[row + 1] < size:
         row += 1
     return row
@@ -118,13 +118,15 @@ def margined(book: Book, i: int) -> bool:
 def value(book: Book, i: int, price: float) -> float:
     """What a leg adds to the equity at a price, in the reporting currency: coins and unsettled profit."""
     if book.kind[i] == SPOT:
-        return book.quantity[i] * book.multiplier[i] * price * book.rate[i]
-    gained = profit(book.kind[i], book.quantity[i], book.mark[i], price, book.multiplier[i])
-    if book.kind[i] == INVERSE:
-        return (book.coin[i] + gained) * price * book.rate[i]
-    if book.kind[i] == QUANTO:
-        gained += book.coin[i]
-    return gained * book.rate[i]
+        worth = book.quantity[i] * book.multiplier[i] * price
+    else:
+        worth = profit(book.kind[i], book.quantity[i], book.mark[i], price, book.multiplier[i])
+        if book.kind[i] == INVERSE:
+            worth = (book.coin[i] + worth) * price
+        elif book.kind[i] == QUANTO:
+            worth += book.coin[i]
+    total: float = worth * book.rate[i]
+    return total
 
 
 @compiled
