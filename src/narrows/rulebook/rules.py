@@ -1,4 +1,4 @@
-"""The rules themselves: funding, margin, fees and settlement of one instrument at one time, as plain values."""
+"""The rules themselves: funding, margin, fees, settlement of one instrument at one time, as plain values."""
 
 from collections.abc import Sequence
 from decimal import Decimal
