@@ -85,6 +85,25 @@ def test_a_new_venue_is_one_toml() -> None:
     assert rules.settlement is None  # a perpetual has none
 
 
+@pytest.mark.parametrize(("scale", "formula_h", "interest"), [("rate", 8.0, 1e-4), ("interest", 4.0, 0.5e-4)])
+def test_a_shorter_interval_scales_the_whole_rate_or_the_interest_only(
+    scale: str, formula_h: float, interest: float
+) -> None:
+    text = NOVA.replace('scale = "rate"', f'scale = "{scale}"').replace(
+        "interval_h = 8.0", "interval_h = 4.0"
+    )
+    rule = load([text]).funding(PERP, ns(2024))
+    assert (rule.formula_h, rule.formula_interest) == (formula_h, interest)
+    calm, wide = (
+        np.clip(rule.formula_interest, premium - rule.clamp, premium + rule.clamp)
+        * rule.interval_h
+        / formula_h
+        for premium in (0.0, 0.01)
+    )
+    assert calm == 0.5e-4  # the pinned rate is the same in both
+    assert wide == pytest.approx(0.0095 / 2 if scale == "rate" else 0.0095, abs=1e-15)
+
+
 def test_spot_needs_fees_only() -> None:
     rules = load([NOVA]).at(SPOT, ns(2024))
     assert (rules.funding, rules.margin, rules.settlement) == (None, None, None)

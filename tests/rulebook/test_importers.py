@@ -120,7 +120,7 @@ def test_okx_tiers_are_in_contracts_and_deduct_nothing() -> None:
     payload = {"data": [okx_tier("501", "900", "0.01", "50"), okx_tier("0", "500", "0.004", "100")]}
     made = okx_position_tiers(payload, ["BTC-USDT-PERP"], 0.01, SAID)
     rule = load([made.text]).margin(instrument("BTC-USDT-PERP.okx"), NOW)
-    assert rule.tiers == ((0, 5, 0.004, 0, 100), (5, 9, 0.01, 0, 50))
+    assert [list(tier) for tier in rule.tiers] == [[0, 5, 0.004, 0, 100], [5, 9, 0.01, 0, 50]]
     assert (rule.notional_in, rule.partial) == ("base", "tier")
     inverse = okx_position_tiers(payload, ["BTC-USD-PERP"], 100.0, SAID)
     rule = load([inverse.text]).margin(instrument("BTC-USD-PERP.okx"), NOW)

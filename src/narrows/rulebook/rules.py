@@ -65,6 +65,16 @@ class FundingRule(msgspec.Struct, frozen=True, kw_only=True):
     calm_cycles: int | None = None
     calm_rate: float | None = None
 
+    @property
+    def formula_h(self) -> float:
+        """Hours that the formula's result is for: `per_h`, or the interval itself where only interest scales."""
+        return self.per_h if self.scale == "rate" else self.interval_h
+
+    @property
+    def formula_interest(self) -> float:
+        """The interest per `formula_h`, as `narrows.rulebook.funding` takes it."""
+        return self.interest * (self.formula_h / self.per_h)
+
 
 class Tier(NamedTuple):
     """One row of a margin table, ``[floor, cap, maintenance, deduction, max_leverage]``.
