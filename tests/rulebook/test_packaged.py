@@ -38,8 +38,10 @@ def test_every_packaged_file_is_read_and_names_its_venue() -> None:
         assert {record.part for record in file.records} >= {"funding"}
         for record in file.records:
             assert record.confidence in ("high", "medium", "low")
-            if "assumed" in record.source or "not confirmed" in record.source:
-                assert record.confidence != "high" or venue == "hyperliquid"
+            if "date is assumed" in record.source or "not confirmed" in record.source:
+                assert record.confidence == "low", record.where
+            if "assumed" in record.source:
+                assert record.confidence != "high", record.where
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ class FundingRule(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def formula_h(self) -> float:
-        """Hours that the formula's result is for: `per_h`, or the interval itself where only interest scales."""
+        """Hours that the formula's result is for: `per_h`, or the interval where only the interest scales."""
         return self.per_h if self.scale == "rate" else self.interval_h
 
     @property
