@@ -244,6 +244,15 @@ def test_origins_tell_who_says_what() -> None:
     assert by == {("rules 1: fees[1]", "maker"), ("rules 2: fees[1]", "taker")}
 
 
+def test_origins_of_two_files_of_one_name_stay_apart() -> None:
+    texts = [NOVA, fees(4.0, "2024-01-01"), fees(3.0, "2024-02-01")]
+    origins = load(texts, where=["mine.toml"] * 3).origins(PERP, ns(2024, 1, 15))
+    assert {key: one.since for one in origins for key in one.says if one.part == "fees"} == {
+        "maker": "2023-01-01T00:00:00Z",
+        "taker": "2024-01-01T00:00:00Z",
+    }
+
+
 def test_an_instrument_of_the_same_id_but_another_contract_has_its_own_rules() -> None:
     book = load([NOVA, fees(1.0, "2023-01-01", 'contract = "inverse"')])
     inverse = instrument(PERP.id, contract="inverse", settle="BTC")

@@ -156,7 +156,7 @@ class Rulebook:
             spoken: dict[str, Record] = {}
             for one in _in_force(self._records(instrument, part), time_ns):
                 _speak(spoken, dict.fromkeys(one.record.says, one.record))
-            for by in {record.where: record for record in spoken.values()}.values():
+            for by in {id(record): record for record in spoken.values()}.values():
                 found.append(
                     Origin(
                         part=part,
