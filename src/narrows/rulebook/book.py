@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Any, NamedTuple, NoReturn, TypeVar, get_args
+from typing import Any, NamedTuple, TypeVar, get_args
 
 import msgspec
 
@@ -43,10 +43,10 @@ _Rule = TypeVar("_Rule")
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a part of the rules in force comes from: one record, and the keys that it decides."""
+    """Where a part of the rules in force comes from: one record, and what it decides, key by key."""
 
     part: Part
-    keys: tuple[str, ...]
+    says: dict[str, Any]
     since: str
     confidence: Confidence
     source: str
@@ -111,7 +111,7 @@ class Rulebook:
             line = self._line(instrument)
         place = bisect_right(line.starts, time_ns)
         if not line.complete[place]:
-            self._refuse(instrument, time_ns, line, NEEDS[instrument.kind])
+            raise self._uncovered(instrument, time_ns, line, NEEDS[instrument.kind])
         return line.rules[place]
 
     def funding(self, instrument: Instrument, time_ns: int) -> FundingRule:
@@ -150,19 +150,17 @@ class Rulebook:
         ]
 
     def origins(self, instrument: Instrument, time_ns: int) -> list[Origin]:
-        """The records behind the rules in force, each with the keys that it decides."""
+        """The records behind the rules in force, each with what it decides; also of parts that lack keys."""
         found = []
         for part in NEEDS[instrument.kind]:
             spoken: dict[str, Record] = {}
             for one in _in_force(self._records(instrument, part), time_ns):
-                _speak(spoken, {key: one.record for key in one.record.says})
-            for record in dict.fromkeys(record.where for record in spoken.values()):
-                keys = [key for key, by in spoken.items() if by.where == record]
-                by = spoken[keys[0]]
+                _speak(spoken, dict.fromkeys(one.record.says, one.record))
+            for by in {id(record): record for record in spoken.values()}.values():
                 found.append(
                     Origin(
                         part=part,
-                        keys=tuple(keys),
+                        says={key: by.says[key] for key in by.says if spoken.get(key) is by},
                         since=iso(by.since_ns),
                         confidence=by.confidence,
                         source=by.source,
@@ -177,7 +175,7 @@ class Rulebook:
         rule = getattr(line.rules[place], part)
         if isinstance(rule, kind):
             return rule
-        self._refuse(instrument, time_ns, line, (part,))
+        raise self._uncovered(instrument, time_ns, line, (part,))
 
     def _layers(self, venue: str) -> list[tuple[int, RuleFile]]:
         shipped = packaged(venue)
@@ -193,10 +191,12 @@ class Rulebook:
             if record.part == part and (rank := record.rank(instrument)) is not None
         ]
         found.sort(key=lambda one: one[:3])
-        for first, second in zip(found, found[1:], strict=False):
-            both = first.record.says.keys() & second.record.says.keys()
-            if first[:3] == second[:3] and both:
-                refuse_overlap(first.record, second.record, min(both))
+        spoken: dict[tuple[object, ...], Record] = {}
+        for one in found:
+            for key in one.record.says:
+                first = spoken.setdefault((*one[:3], key), one.record)
+                if first is not one.record:
+                    refuse_overlap(first, one.record, key)  # patterns that met only now
         return found
 
     def _line(self, instrument: Instrument) -> _Line:
@@ -226,38 +226,35 @@ class Rulebook:
             line.lacks.append(lacks)
         return line
 
-    def _refuse(self, instrument: Instrument, time_ns: int, line: _Line, parts: Sequence[Part]) -> NoReturn:
-        where = f"instrument {instrument.id}"
-        venue = instrument.venue
+    def _uncovered(
+        self, instrument: Instrument, time_ns: int, line: _Line, parts: Sequence[Part]
+    ) -> ConfigError:
+        where, venue = f"instrument {instrument.id}", instrument.venue
         layers = self._layers(venue)
         if not layers:
             known = ", ".join(packaged_venues())
-            what = f"the rulebook does not know the venue {venue}"
-            raise ConfigError(
-                what, where, f"write a rule file for it (docs/how-to/add-a-venue.md); it knows {known}"
-            )
+            remedy = f"write a rule file for it (docs/how-to/add-a-venue.md); known are {known}"
+            return ConfigError(f"the rulebook does not know the venue {venue}", where, remedy)
         closed = [file.closed_ns for _, file in layers if file.closed_ns]
         if closed and time_ns >= closed[-1]:
-            raise ConfigError(f"{venue} closed on {iso(closed[-1])}", where, "end before that")
+            return ConfigError(f"{venue} closed on {iso(closed[-1])}", where, "end before that")
         lacks = line.lacks[bisect_right(line.starts, time_ns)]
         part = next((one for one in parts if one in lacks), None)
         if part is None:
-            raise ConfigError(f"{instrument.kind} has no {parts[0]}", where, "ask for what it has")
+            return ConfigError(f"{instrument.kind} has no {parts[0]}", where, "ask for what it has")
         covered = [start for start, lack in zip(line.starts, line.lacks[1:], strict=True) if part not in lack]
         if covered and time_ns < covered[0]:
             what = f"the rulebook has no {part} of it before {iso(covered[0])} (asked for {iso(time_ns)})"
-            raise ConfigError(
-                what, where, f"start later, or {_to_add(instrument, part)} with an earlier date"
-            )
-        keys = ", ".join(lacks[part]) or "all keys"
-        what = f"no record of {venue} covers its {part} (missing: {keys})"
-        raise ConfigError(what, where, _to_add(instrument, part))
+            return ConfigError(what, where, f"start later, or {_to_add(instrument, part, time_ns)}")
+        what = f"no record of {venue} covers its {part} (missing: {', '.join(lacks[part])})"
+        return ConfigError(what, where, _to_add(instrument, part, time_ns))
 
 
-def _to_add(instrument: Instrument, part: Part) -> str:
+def _to_add(instrument: Instrument, part: Part, time_ns: int) -> str:
     return (
-        f'add to a rule file: venue = "{instrument.venue}" and [[{part}]] with symbols = ["{instrument.symbol}"], '
-        f"effective_from, source, confidence and the keys (docs/how-to/add-a-venue.md)"
+        f'add to a rule file: venue = "{instrument.venue}" and [[{part}]] with '
+        f'symbols = ["{instrument.symbol}"], effective_from = {iso(time_ns)[:10]}, source, confidence '
+        f"and the keys (docs/how-to/add-a-venue.md)"
     )
 
 

@@ -1,6 +1,7 @@
 """Rule files: dated TOML records with their source, checked key by key. A record says only what it knows."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -145,9 +146,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         exact = one.symbol in self.symbols
         if self.symbols and not exact and not any(fnmatchcase(one.symbol, each) for each in self.symbols):
             return None
-        return (
-            exact, bool(self.symbols), bool(self.coins), bool(self.settle), bool(self.contract), bool(self.kinds)
-        )  # fmt: skip
+        given = (self.symbols, self.coins, self.settle, self.contract, self.kinds)
+        return (exact, *(bool(one) for one in given))
 
 
 class RuleFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,7 +177,9 @@ def parse(text: str, where: str) -> RuleFile:
     head = {key: value for key, value in tables.items() if not isinstance(value, list)}
     for key in ("venue", "closed"):
         require(not isinstance(head.get(key), dict), "not a value", f"{where}: {key}", HELP)
-    known = _with_help(midnights(head), _Head, where)
+    known: _Head = _with_help(midnights(head), _Head, where)
+    named = re.fullmatch(r"[a-z0-9_]+", known.venue) is not None
+    require(named, f"{known.venue!r} is no venue", f"{where}: venue", "name it as instrument ids do: binance")
     records = []
     for part, rows in tables.items():
         if not isinstance(rows, list):
@@ -187,7 +189,7 @@ def parse(text: str, where: str) -> RuleFile:
             at = f"{where}: {part}[{number}]"
             require(isinstance(row, dict), "not a table", at, f"write [[{part}]] above its keys")
             records.append(_record(part, row, at))  # type: ignore[arg-type]
-    _refuse_overlaps(records, where)
+    _refuse_overlaps(records)
     return RuleFile(
         venue=known.venue, records=tuple(records), closed_ns=to_ns(known.closed) if known.closed else 0
     )
@@ -340,7 +342,7 @@ def _claims(record: Record) -> Iterator[tuple[object, ...]]:
         yield (record.part, record.since_ns, *claim)
 
 
-def _refuse_overlaps(records: list[Record], where: str) -> None:
+def _refuse_overlaps(records: list[Record]) -> None:
     claimed: dict[tuple[object, ...], Record] = {}
     for record in records:
         for claim in _claims(record):

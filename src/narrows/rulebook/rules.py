@@ -1,4 +1,4 @@
-"""The rules themselves: funding, margin, fees and settlement of one instrument at one time, as plain values."""
+"""The rules themselves: funding, margin, fees, settlement of one instrument at one time, as plain values."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -64,6 +64,16 @@ class FundingRule(msgspec.Struct, frozen=True, kw_only=True):
     calm_interval_h: float | None = None
     calm_cycles: int | None = None
     calm_rate: float | None = None
+
+    @property
+    def formula_h(self) -> float:
+        """Hours that the formula's result is for: `per_h`, or the interval where only the interest scales."""
+        return self.per_h if self.scale == "rate" else self.interval_h
+
+    @property
+    def formula_interest(self) -> float:
+        """The interest per `formula_h`, as `narrows.rulebook.funding` takes it."""
+        return self.interest * (self.formula_h / self.per_h)
 
 
 class Tier(NamedTuple):
