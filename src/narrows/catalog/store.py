@@ -26,7 +26,7 @@ from narrows.catalog.schema import ALL, FORMAT, INSTRUMENTS, TABLES
 from narrows.core.errors import DataError
 from narrows.core.time import iso
 
-_MANIFEST, _LOCK, _TEMPORARY = "manifest.json", ".lock", ".tmp"
+MANIFEST, _LOCK, _TEMPORARY = "manifest.json", ".lock", ".tmp"
 
 
 class Series(NamedTuple):
@@ -129,7 +129,7 @@ def open_catalog(root: str | Path) -> Catalog:
     DataError
         If there is none, its manifest is broken, or it was written by another version.
     """
-    path = Path(root) / _MANIFEST
+    path = Path(root) / MANIFEST
     remedy = "build a new one with `narrows ingest SOURCE.toml --catalog DIR`"
     try:
         content = path.read_bytes()
@@ -156,6 +156,59 @@ def _told(key: tuple[str, ...], row: Mapping[str, object]) -> str:
     return " ".join(iso(v) if name == "time" and isinstance(v, int) else f"{v}" for name, v in values)
 
 
+def _same_rows(old: pl.DataFrame, new: pl.DataFrame, series: Series) -> pl.DataFrame:
+    """The rows that both have, those of the new with a suffix, and `differs` where a value does."""
+    table = TABLES[series.table]
+    both = old.join(new, on=table.key, how="inner", suffix="_new").sort(table.key)
+    names = [name for name in table.columns if name not in table.key]
+    other = [(pl.col(name) != pl.col(f"{name}_new")).fill_null(False) for name in names]
+    return both.with_columns(differs=pl.any_horizontal(other))
+
+
+def _difference(row: Mapping[str, object], series: Series) -> str:
+    """The first value in which a row differs, in words."""
+    table = TABLES[series.table]
+    for name in table.columns:
+        new = row.get(f"{name}_new")
+        if new is not None and row[name] is not None and row[name] != new:
+            return f"{name} was {row[name]!r} and would become {new!r} at {_told(table.key, row)}"
+    raise AssertionError("the rows do not differ")
+
+
+def give_way(kept: pl.DataFrame, yielding: pl.DataFrame, series: Series) -> tuple[pl.DataFrame, int, str]:
+    """The yielding rows without those that contradict the kept ones.
+
+    Returns
+    -------
+    DataFrame
+        The rows of `yielding` that are new or the same.
+    int
+        How many others there are.
+    str
+        The first of them in words, or nothing.
+    """
+    both = _same_rows(kept, yielding, series).filter(pl.col("differs"))
+    if both.is_empty():
+        return yielding, 0, ""
+    first = _difference(both.row(0, named=True), series)
+    return yielding.join(both, on=TABLES[series.table].key, how="anti"), both.height, first
+
+
+def _apart(old: pl.DataFrame, new: pl.DataFrame) -> bool:
+    """Whether all of the one lies before all of the other."""
+    if "time" not in old.columns or old.is_empty() or new.is_empty():
+        return False
+    return bool(old["time"][-1] < new["time"][0] or new["time"][-1] < old["time"][0])
+
+
+def _joined(old: pl.DataFrame, new: pl.DataFrame, key: tuple[str, ...]) -> pl.DataFrame:
+    """All rows of both in the order of the key, a null giving way to a value."""
+    if _apart(old, new):
+        return pl.concat([old, new] if old["time"][-1] < new["time"][0] else [new, old])
+    both = old.join(new, on=key, how="full", coalesce=True, suffix="_new").sort(key)
+    return both.select(name if name in key else pl.coalesce(name, f"{name}_new") for name in old.columns)
+
+
 def merge(old: pl.DataFrame, new: pl.DataFrame, series: Series) -> pl.DataFrame:
     """Both sets of rows, sorted; where they meet, a null gives way to a value.
 
@@ -166,20 +219,12 @@ def merge(old: pl.DataFrame, new: pl.DataFrame, series: Series) -> pl.DataFrame:
         of the one do not fit between those of the other.
     """
     table = TABLES[series.table]
-    both = old.join(new, on=table.key, how="full", coalesce=True, suffix="_new").sort(table.key)
-    names = [name for name in table.columns if name not in table.key]
     remedy = "what is stored is not overwritten: correct the source, or ingest into a new catalogue"
-    for name in names:
-        clash = both.filter(pl.col(name) != pl.col(f"{name}_new"))
-        if clash.height:
-            first = clash.row(0, named=True)
-            what = f"{name} was {first[name]!r} and would become {first[f'{name}_new']!r}"
-            raise DataError(
-                f"{what} at {_told(table.key, first)} ({clash.height} such rows)",
-                series.folder,
-                remedy,
-            )
-    merged = both.select(*table.key, *(pl.coalesce(name, f"{name}_new") for name in names))
+    clash = old.clear() if _apart(old, new) else _same_rows(old, new, series).filter(pl.col("differs"))
+    if clash.height:
+        what = f"{_difference(clash.row(0, named=True), series)} ({clash.height} such rows)"
+        raise DataError(what, series.folder, remedy)
+    merged = _joined(old, new, table.key)
     for rule in table.rules:
         broken = merged.filter(rule.bad)
         if broken.height:
@@ -233,7 +278,7 @@ def _remove_garbage(root: Path, manifest: Manifest) -> None:
         for path in (root / table).glob("*/*/*"):
             if path not in listed and path.name.endswith((".parquet", ".parquet" + _TEMPORARY)):
                 path.unlink(missing_ok=True)
-    (root / (_MANIFEST + _TEMPORARY)).unlink(missing_ok=True)
+    (root / (MANIFEST + _TEMPORARY)).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -248,7 +293,7 @@ def _only_writer(root: Path) -> Iterator[None]:
 
 
 def _current(root: Path) -> Catalog:
-    return open_catalog(root) if (root / _MANIFEST).exists() else Catalog(root, Manifest())
+    return open_catalog(root) if (root / MANIFEST).exists() else Catalog(root, Manifest())
 
 
 def _commit(store: Catalog, batch: Mapping[Series, pl.DataFrame]) -> Catalog:
@@ -268,7 +313,7 @@ def _commit(store: Catalog, batch: Mapping[Series, pl.DataFrame]) -> Catalog:
     partitions = dict(sorted((store.manifest.partitions | changed).items()))
     schemas = {key.split("/")[0]: TABLES[key.split("/")[0]].version for key in partitions}
     manifest = Manifest(schemas=schemas, partitions=partitions)
-    _durable(store.root / _MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
+    _durable(store.root / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
     return Catalog(store.root, manifest)
 
 
