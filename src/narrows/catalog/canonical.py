@@ -197,10 +197,11 @@ def _checked(source: Source, frame: pl.DataFrame, path: Path, one: Instrument | 
     rows = frame.height
     frame = _between(source, frame)
     known = _without_nulls(source, frame, where)
-    settled, rejected = snapped(source, known, where)
+    placed, rejected = snapped(source, known, where)
+    settled = placed.filter(pl.col("time").is_first_distinct()) if source.repeated == "first" else placed
     _in_order(source, settled, where)
     kept = _delivered(source, settled, one, where) if one else settled
-    dropped = rows - known.height + settled.height - kept.height
+    dropped = rows - known.height + placed.height - kept.height
     if source.table in ("funding", "predicted_funding"):
         kept = with_interval(source, kept, where)
     elif source.table == "bars":

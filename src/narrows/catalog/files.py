@@ -1,4 +1,4 @@
-"""Reading a file: configuration as text; Parquet, CSV, JSON, packed or not, or a zip of one CSV as columns."""
+"""Reading a file: configuration as text; Parquet, CSV, JSON (packed or not) or a zip of one CSV."""
 
 import io
 import zipfile
