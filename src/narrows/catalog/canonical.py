@@ -18,6 +18,9 @@ from narrows.core.instrument import Instrument, instrument
 from narrows.core.time import hours, iso, to_ns
 
 
+_NAME, _VALUE = "name of a column", "value in it"  # where symbols stand side by side
+
+
 @dataclass(frozen=True)
 class Rows:
     """Checked rows of one series, columns as in schema.TABLES.
@@ -47,9 +50,10 @@ def _selected(source: Source, path: Path) -> pl.DataFrame:
         if raw.is_empty():
             raise DataError(f"no row has {column} = {value!r}", str(path), "check filter in the mapping")
     if source.wide:
-        raw = raw.unpivot(index=["row", *(one for one in wanted if one != "*")], variable_name="*")
-    values = {name: "value" if column == "*" else column for name, column in source.columns.items()}
-    named = {name: pl.col(column) for name, column in values.items()}
+        beside = ["row", *dict.fromkeys(one for one in wanted if one != "*")]
+        raw = raw.unpivot(index=beside, variable_name=_NAME, value_name=_VALUE)
+        written = _NAME
+    named = {name: pl.col(_VALUE if column == "*" else column) for name, column in source.columns.items()}
     constants = {name: pl.lit(value) for name, value in source.constants.items()}
     symbol = pl.col(written) if written else pl.lit(source.symbol)
     return raw.select("row", symbol=symbol, **named, **constants)
@@ -191,14 +195,23 @@ def _timed(source: Source, frame: pl.DataFrame, path: Path, where: str) -> pl.Da
     return frame.sort(key) if source.sort or key != ("time",) else frame
 
 
+def _once(source: Source, frame: pl.DataFrame) -> pl.DataFrame:
+    """Apply `repeated`: of rows with one key the first, if all of them say the same or it may say otherwise."""
+    if source.repeated == "error":
+        return frame
+    alike = TABLES[source.table].key if source.repeated == "first" else frame.drop("row").columns
+    return frame.unique(alike, keep="first", maintain_order=True)
+
+
 def _checked(source: Source, frame: pl.DataFrame, path: Path, one: Instrument | None, where: str) -> Rows:
     frame = _timed(source, frame, path, where)
-    _in_order(source, frame, where)
     rows = frame.height
+    frame = _once(source, frame)
+    _in_order(source, frame, where)
     frame = _between(source, frame)
     known = _without_nulls(source, frame, where)
     placed, rejected = snapped(source, known, where)
-    settled = placed.filter(pl.col("time").is_first_distinct()) if source.repeated == "first" else placed
+    settled = _once(source, placed)
     _in_order(source, settled, where)
     kept = _delivered(source, settled, one, where) if one else settled
     dropped = rows - known.height + placed.height - kept.height

@@ -26,7 +26,6 @@ _TABLES_OF = {
     "snap_s": ("funding", "marks", "settlements"),
     "snap_to": ("funding",),
     "late_s": ("funding",),
-    "repeated": ("funding",),
     "interval_h": ("funding", "predicted_funding"),
     "intervals_h": ("funding",),
     "rate_per_h": ("funding", "predicted_funding"),

@@ -113,7 +113,7 @@ class Source(_Strict, frozen=True, kw_only=True):
     snap_s: float | None = None
     snap_to: str = "1h"
     late_s: float | None = None
-    repeated: Literal["error", "first"] = "error"
+    repeated: Literal["error", "same", "first"] = "error"
     interval_h: float | Literal["spacing"] | None = None
     intervals_h: tuple[float, ...] = ()
     rate_per_h: float | None = None
