@@ -23,8 +23,8 @@ class Ingested(msgspec.Struct, frozen=True, kw_only=True):
     `start` and `end` are ISO-8601 UTC; `gaps` counts the rows missing between them; `rejected`
     counts carried-forward rows whose rate was not settled on the grid; `dropped` counts rows left
     out because the mapping says so (no value, after delivery, no symbol); `contradicted` counts rows
-    of sources that give way and say something else than is kept, and `contradiction` is the first of
-    them. Rows whose symbol no rule matches stand in a line of their own, with the symbol "all".
+    of sources that give way and say something else than is kept, and `contradictions` has a line for
+    each such source, with the first of its rows. Rows whose symbol no rule matches stand in a line of their own, with the symbol "all".
     """
 
     table: str
@@ -37,7 +37,7 @@ class Ingested(msgspec.Struct, frozen=True, kw_only=True):
     rejected: int
     dropped: int
     contradicted: int
-    contradiction: str
+    contradictions: list[str]
 
 
 def _specification(one: Instrument, source: Source) -> pl.DataFrame:
@@ -85,7 +85,8 @@ class _Batch:
         for one in [*kept, *([self.frames[series]] if series in self.frames else [])]:
             frame, count, first = give_way(one, frame, series)
             if count:
-                self.contradictions.setdefault(series, []).append((count, f"{file}: {first}"))
+                told = f"{count} rows of {file} left out: {first}"
+                self.contradictions.setdefault(series, []).append((count, told))
         return frame
 
     def add(self, rows: Rows, source: Source) -> None:
@@ -118,7 +119,7 @@ class _Batch:
             rejected=sum(part.rejected for part in parts),
             dropped=sum(part.dropped for part in parts),
             contradicted=sum(count for count, _ in left),
-            contradiction=left[0][1] if left else "",
+            contradictions=[first for _, first in left],
         )
 
 
