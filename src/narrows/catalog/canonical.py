@@ -17,7 +17,6 @@ from narrows.core.errors import DataError
 from narrows.core.instrument import Instrument, instrument
 from narrows.core.time import hours, iso, to_ns
 
-
 _NAME, _VALUE = "name of a column", "value in it"  # where symbols stand side by side
 
 

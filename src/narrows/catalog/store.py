@@ -14,19 +14,23 @@ import hashlib
 import io
 import os
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from narrows.catalog.schema import ALL, FORMAT, INSTRUMENTS, TABLES
 from narrows.core.errors import DataError
-from narrows.core.time import iso
+from narrows.core.time import SECOND_NS, iso, to_ns
 
 MANIFEST, _LOCK, _TEMPORARY = "manifest.json", ".lock", ".tmp"
+_WRITERS = 4
 
 
 class Series(NamedTuple):
@@ -118,6 +122,8 @@ class Catalog:
         if not wanted:
             return pl.DataFrame(schema={name: column.dtype for name, column in table.columns.items()})
         frame = pl.concat([self.load(one) for one in wanted])
+        if wanted[0].start > start_ns and wanted[-1].end <= end_ns:
+            return frame
         return frame.filter(pl.col("time").is_between(start_ns, end_ns, closed="right"))
 
 
@@ -234,13 +240,24 @@ def merge(old: pl.DataFrame, new: pl.DataFrame, series: Series) -> pl.DataFrame:
     return merged.select(*table.columns)
 
 
+def _in_order(frame: pl.DataFrame, key: tuple[str, ...]) -> pl.DataFrame:
+    return frame if key == ("time",) and frame["time"].is_sorted() else frame.sort(key)
+
+
 def _by_year(series: Series, frame: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
-    if "time" not in TABLES[series.table].key:
+    """The rows of each year, in the order of the key."""
+    key = TABLES[series.table].key
+    frame = _in_order(frame, key)
+    if "time" not in key:
         yield f"{series.folder}/{ALL}", frame
         return
-    years = frame.with_columns(year=pl.from_epoch("time", time_unit="ns").dt.year())
-    for (year,), part in years.group_by("year", maintain_order=True):
-        yield f"{series.folder}/{year}", part.drop("year")
+    stamps = frame["time"].to_numpy()
+    first, last = (datetime.fromtimestamp(int(stamps[end]) // SECOND_NS, UTC).year for end in (0, -1))
+    for year in range(first, last + 1):
+        begin, end = (to_ns(datetime(one, 1, 1, tzinfo=UTC)) for one in (year, year + 1))
+        low, high = np.searchsorted(stamps, (begin, end))
+        if high > low:
+            yield f"{series.folder}/{year}", frame.slice(low, high - low)
 
 
 def _durable(path: Path, content: bytes) -> None:
@@ -297,19 +314,19 @@ def _current(root: Path) -> Catalog:
 
 
 def _commit(store: Catalog, batch: Mapping[Series, pl.DataFrame]) -> Catalog:
-    changed: dict[str, Partition] = {}
     merged: dict[str, pl.DataFrame] = {}
     for series, frame in batch.items():  # all conflicts are found before anything is written
         for key, rows in _by_year(series, frame):
             listed = store.manifest.partitions.get(key)
             old = store.load(listed) if listed else None
-            full = merge(old, rows, series) if old is not None else rows.sort(TABLES[series.table].key)
+            full = merge(old, rows, series) if old is not None else rows
             if old is None or not full.equals(old):
                 merged[key] = full
-    for key, frame in merged.items():
-        changed[key] = _stage(store.root, key, frame)
-    if not changed:
+    if not merged:
         return store
+    with ThreadPoolExecutor(_WRITERS) as pool:  # one packs while another waits for the disk
+        staged = pool.map(lambda key: _stage(store.root, key, merged[key]), merged)
+        changed = dict(zip(merged, staged, strict=True))
     partitions = dict(sorted((store.manifest.partitions | changed).items()))
     schemas = {key.split("/")[0]: TABLES[key.split("/")[0]].version for key in partitions}
     manifest = Manifest(schemas=schemas, partitions=partitions)
