@@ -77,8 +77,8 @@ def against_plain(folder: Path) -> dict[str, float]:
             ratios[what].append(took[0] / took[1])
         assert open_catalog(catalog).read(SERIES).equals(frame)
     result = {}
-    for what in ours:
-        result[f"{what}_rows_per_s"] = BARS / statistics.median(ours[what])
+    for what, took_s in ours.items():
+        result[f"{what}_rows_per_s"] = BARS / statistics.median(took_s)
         result[f"{what}_of_plain"] = statistics.median(ratios[what])
     return result
 

@@ -195,7 +195,7 @@ def _timed(source: Source, frame: pl.DataFrame, path: Path, where: str) -> pl.Da
 
 
 def _once(source: Source, frame: pl.DataFrame) -> pl.DataFrame:
-    """Apply `repeated`: of rows with one key the first, if all of them say the same or it may say otherwise."""
+    """Apply `repeated`: of rows that say the same, or that share a key, only the first."""
     if source.repeated == "error":
         return frame
     alike = TABLES[source.table].key if source.repeated == "first" else frame.drop("row").columns

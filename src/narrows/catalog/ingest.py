@@ -24,7 +24,8 @@ class Ingested(msgspec.Struct, frozen=True, kw_only=True):
     counts carried-forward rows whose rate was not settled on the grid; `dropped` counts rows left
     out because the mapping says so (no value, after delivery, no symbol); `contradicted` counts rows
     of sources that give way and say something else than is kept, and `contradictions` has a line for
-    each such source, with the first of its rows. Rows whose symbol no rule matches stand in a line of their own, with the symbol "all".
+    each such source, with the first of its rows. Rows whose symbol no rule matches stand in a line of
+    their own, with the symbol "all".
     """
 
     table: str

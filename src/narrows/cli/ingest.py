@@ -21,9 +21,7 @@ def _number(count: int) -> str:
 
 def _row(name: str, parts: Sequence[Ingested]) -> tuple[str, ...]:
     """One line for series of one table and venue: sums, and the span that they cover together."""
-    starts, ends = (
-        [stamp for stamp in stamps if stamp] for stamps in zip(*((p.start, p.end) for p in parts))
-    )
+    starts, ends = [one.start for one in parts if one.start], [one.end for one in parts if one.end]
     span = (min(starts, default=""), max(ends, default=""))
     counts = (sum(getattr(part, name) for part in parts) for name in _COUNTS)
     return (
