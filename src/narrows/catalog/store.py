@@ -260,7 +260,7 @@ def _by_year(series: Series, frame: pl.DataFrame) -> Iterator[tuple[str, pl.Data
             yield f"{series.folder}/{year}", frame.slice(low, high - low)
 
 
-def _durable(path: Path, content: bytes) -> None:
+def _durable(path: Path, content: bytes | memoryview) -> None:
     """Write under a temporary name, force it to disk, then give it its name."""
     temporary = path.with_name(path.name + _TEMPORARY)
     with temporary.open("wb") as file:
@@ -278,7 +278,7 @@ def _durable(path: Path, content: bytes) -> None:
 def _stage(root: Path, key: str, frame: pl.DataFrame) -> Partition:
     buffer = io.BytesIO()
     frame.rechunk().write_parquet(buffer, compression="zstd", compression_level=3, statistics=False)
-    content = buffer.getvalue()
+    content = buffer.getbuffer()
     digest = hashlib.sha256(content).hexdigest()
     file = f"{key}-{digest[:12]}.parquet"
     (root / file).parent.mkdir(parents=True, exist_ok=True)
