@@ -319,6 +319,8 @@ def _commit(store: Catalog, batch: Mapping[Series, pl.DataFrame]) -> Catalog:
         for key, rows in _by_year(series, frame):
             listed = store.manifest.partitions.get(key)
             old = store.load(listed) if listed else None
+            if old is not None and rows.equals(old):
+                continue
             full = merge(old, rows, series) if old is not None else rows
             if old is None or not full.equals(old):
                 merged[key] = full
