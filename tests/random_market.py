@@ -108,9 +108,9 @@ def instruments(bars: int) -> list[Instrument]:
 
 
 def _delist(rng: np.random.Generator, settlement: Float2D, close: Float2D, *others: Float2D) -> None:
-    """A spot, linear or inverse instrument is gone for good, and settled some bars later at its last close."""
+    """One of the others is gone for good, and settled some bars later at its last close."""
     column = rng.choice([0, 1, 3, 4, 5])  # all but the future
-    gone = int(rng.uniform(0.6, 0.9) * len(close))
+    gone = int(rng.uniform(0.8, 1.0) * (len(close) - 6))
     traded = close[:gone, column]
     settlement[gone + 5, column] = traded[~np.isnan(traded)][-1]
     for values in (close, *others):
