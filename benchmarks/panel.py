@@ -111,7 +111,7 @@ def _resident_mb(key: str) -> float:
 
 
 def tell_memory(root: Path) -> None:
-    """In a process of its own: bytes of the Panel, and how far its peak of memory lay above its start (Linux)."""
+    """In a process of its own: bytes of the Panel, and how far memory rose for it at its peak (Linux)."""
     ids = [f"{symbol}.{VENUE}" for symbol in _symbols()]
     panel(open_catalog(root), ids[:1], HOUR_NS)
     Path("/proc/self/clear_refs").write_text("5", "utf-8")  # the peak starts anew

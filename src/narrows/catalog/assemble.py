@@ -180,6 +180,22 @@ def _column(reader: _Reader, leave_out: bool) -> tuple[dict[str, Float1D], list[
     return column | paid, notes + said + ([end.words] if end and end.words else []) + missing
 
 
+def _filled(
+    catalog: Catalog, chosen: Sequence[Instrument], grid: Grid, leave_out: bool
+) -> tuple[dict[str, Float2D], list[str]]:
+    """The arrays of a Panel, filled one instrument after the other, and what is to be said of each."""
+    fields: dict[str, Float2D] = {}
+    notes = []
+    for number, one in enumerate(chosen):
+        column, said = _column(_Reader(catalog, one, grid), leave_out)
+        notes += said
+        for name, values in column.items():
+            if name not in fields:
+                fields[name] = np.full((grid.rows, len(chosen)), np.nan)
+            fields[name][:, number] = values
+    return fields, notes
+
+
 def panel(
     catalog: Catalog,
     instruments: Sequence[str],
@@ -237,14 +253,6 @@ def panel(
     chosen = named(catalog, instruments)
     spans = {one.id: span(catalog, one) for one in chosen}
     grid, notes = grid_of(spans, bar_ns, start_ns, end_ns, f"catalogue {catalog.root}")
-    notes += begun(spans, grid)
-    fields: dict[str, Float2D] = {}
-    for number, one in enumerate(chosen):
-        column, said = _column(_Reader(catalog, one, grid), leave_out)
-        notes += said
-        for name, values in column.items():
-            if name not in fields:
-                fields[name] = np.full((grid.rows, len(chosen)), np.nan)
-            fields[name][:, number] = values
-    prices = Panel.of(chosen, grid.closes, bar_ns, notes, **fields)
+    fields, said = _filled(catalog, chosen, grid, leave_out)
+    prices = Panel.of(chosen, grid.closes, bar_ns, notes + begun(spans, grid) + said, **fields)
     return traded(prices, leave_out, f"catalogue {catalog.root}")
