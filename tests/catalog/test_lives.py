@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from catalog.folder import START, Folder, bars_frame
+from catalog.folder import START, Folder, bars_frame, rates_frame
 from catalog.test_joins import ETH, NAN, PERP, SPOT, T0, put, same
 from narrows.catalog import load_panel, panel
 from narrows.core.config import parse
 from narrows.core.errors import DataError
 from narrows.core.time import HOUR_NS
+from narrows.sim.backtest import backtest
 
 DATED = "BTC-USDT-20240102.venue"  # delivered at hour 32
 END = "its data end 2024-01-01T10:00:00Z, before the window does; what is held is settled at its last close"
@@ -119,3 +120,37 @@ def test_a_selection_holds_what_is_long_gone(folder: Folder) -> None:
     prices = load_panel(parse(text))
     assert [one.id for one in prices.instruments] == [SPOT, ETH]
     assert prices.alive.sum(axis=0).tolist() == [33, 90]
+
+
+def test_a_backtest_goes_on_when_a_coin_it_holds_is_gone(folder: Folder) -> None:
+    folder.bars(bars_frame([100.0] * 60))
+    folder.bars(bars_frame([100.0] * 60), symbol="BTC-USDT-PERP")
+    for symbol in ("ETH-USDT", "ETH-USDT-PERP"):
+        folder.bars(bars_frame([20.0] * 120), symbol=symbol)
+    for symbol in ("BTC-USDT-PERP", "ETH-USDT-PERP"):
+        folder.funding(rates_frame([1e-3] * 8), symbol=symbol)
+    text = f"""
+    [desk]
+    name = "d"
+    [data]
+    catalog = "{folder.path}"
+    [universe]
+    instruments = ["BTC-USDT.venue", "BTC-USDT-PERP.venue", "ETH-USDT.venue", "ETH-USDT-PERP.venue"]
+    [strategy]
+    name = "funding_carry"
+    size = 0.3
+    lookback_h = 8
+    [venues.venue]
+    taker_bps = 5.0
+    """
+    desk = parse(text)
+    result = backtest(desk, load_panel(desk))
+    hour = ((result.time_ns - T0) // HOUR_NS).tolist()
+    held = result.position != 0.0
+    assert held[hour.index(60)].all()
+    assert held[hour.index(83)].all()  # nobody knows yet that no bar will come
+    assert held[hour.index(84)].tolist() == [False, False, True, True]
+    settled = result.fills.reason == 2
+    assert result.fills.leg[settled].tolist() == [0, 1]
+    assert result.fills.price[settled].tolist() == [100.0, 100.0]
+    assert not held[hour.index(84) :, :2].any()
