@@ -54,10 +54,11 @@ def same(column: np.ndarray, expected: Sequence[float]) -> None:
 
 def test_quotes_are_those_of_one_row_known_inside_the_bar(folder: Folder) -> None:
     folder.bars(bars_frame([10] * 5))
-    put(folder, "quotes", "BTC-USDT", [0.5, 1.0, 2.2, 3.7], bid=[7, 8, 9, None], ask=[7.5, 8.5, None, 10.5])
+    times = [0.5, 1.0, 2.2, 2.6, 3.7]
+    put(folder, "quotes", "BTC-USDT", times, bid=[7, 8, 9, None, 10], ask=[7.5, 8.5, 9.5, 9.6, 10.5])
     prices = panel(folder.catalog, [SPOT], HOUR_NS)
-    same(prices.bid[:, 0], [8, NAN, 9, NAN, NAN])  # not the 9 of an hour before beside a new ask
-    same(prices.ask[:, 0], [8.5, NAN, NAN, 10.5, NAN])
+    same(prices.bid[:, 0], [8, NAN, NAN, 10, NAN])  # not an older bid beside a newer ask
+    same(prices.ask[:, 0], [8.5, NAN, 9.6, 10.5, NAN])
 
 
 def test_depth_is_scaled_to_ten_basis_points_and_lasts_twelve_hours(folder: Folder) -> None:

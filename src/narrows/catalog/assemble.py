@@ -50,7 +50,7 @@ class _Reader:
     def joined(self, table: str, columns: Sequence[str], alone: bool = False) -> dict[str, Float1D]:
         """Columns of a table as known at each close, no older than MAX_AGE_NS; nothing if it has no rows.
 
-        Each column is looked up by itself, or, with `alone` false, all come from one row.
+        With `alone`, each column is the last value that it had; else all come from the last row.
         """
         age_ns = MAX_AGE_NS[table] or self.grid.bar_ns
         frame = self.rows(table, columns, before_ns=age_ns)
@@ -122,13 +122,12 @@ def _depth(reader: _Reader) -> tuple[dict[str, Float1D], list[str]]:
     if not found:
         return {}, []
     within = found["within"]
-    other = sorted(
-        {f"{distance * 1e4:g}" for distance in within[~np.isnan(within)] if distance != DEPTH_WITHIN}
-    )
+    other = np.unique(within[~np.isnan(within) & (within != DEPTH_WITHIN)]) * 1e4
     notes = []
-    if other:
+    if len(other):
+        far = f"{other[0]:g}" if len(other) == 1 else f"{other[0]:g} to {other[-1]:g}"
         scaled = "scaled to 10 bp in proportion: too deep where the book is thin near the touch"
-        notes = [f"depth of {reader.one.id}: measured within {', '.join(other)} bp of the mid, {scaled}"]
+        notes = [f"depth of {reader.one.id}: measured within {far} bp of the mid, {scaled}"]
     return {"depth": found["depth"] * (DEPTH_WITHIN / within)}, notes
 
 
