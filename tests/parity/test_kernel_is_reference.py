@@ -105,8 +105,9 @@ def test_kernel_equals_reference_bit_for_bit(seed: int) -> None:
 
 def test_the_random_runs_visit_what_matters() -> None:
     seen = {"trades": 0, "liquidations": 0, "deliveries": 0, "insurance": 0, "inside": 0, "trips": 0}
+    delisted = set()
     for seed in range(12):
-        state, trace = Run(seed, bars=400).kernel()
+        state, trace = (run := Run(seed, bars=400)).kernel()
         assert np.isfinite(trace.equity).all()
         reasons = trace.fill_where[:, 3]
         for reason, name in enumerate(("trades", "liquidations", "deliveries")):
@@ -115,8 +116,12 @@ def test_the_random_runs_visit_what_matters() -> None:
         where, what = trace.fill_where, trace.fill_what
         for (bar, lane, leg, reason), price in zip(where.tolist(), what[:, 1].tolist(), strict=True):
             seen["inside"] += lane == 1 and reason == 1 and price != trace.mark[bar, leg]
+            one = run.panel.instruments[run.plan.legs.column[leg]]
+            if reason == 2 and not one.expiry_ns:
+                delisted.add((one.kind, one.contract))
         seen["trips"] += int(state.trips.sum())
     assert min(seen.values()) >= 10, seen
+    assert delisted == {("spot", "linear"), ("perp", "linear"), ("perp", "inverse")}
 
 
 def test_lanes_do_not_touch_each_other() -> None:

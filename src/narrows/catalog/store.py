@@ -13,11 +13,12 @@ import fcntl
 import hashlib
 import io
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,12 +95,17 @@ class Catalog:
 
     def partitions(self, series: Series) -> list[Partition]:
         """The partitions of one symbol in one table, in the order of time."""
-        prefix = series.folder + "/"
-        found = [one for key, one in self.manifest.partitions.items() if key.startswith(prefix)]
-        return sorted(found, key=lambda one: one.start)
+        return self._listed.get(series.folder, [])
 
-    def load(self, partition: Partition) -> pl.DataFrame:
-        """The rows of a partition.
+    @cached_property
+    def _listed(self) -> dict[str, list[Partition]]:
+        found: dict[str, list[Partition]] = {}
+        for key, one in sorted(self.manifest.partitions.items(), key=lambda item: item[1].start):
+            found.setdefault(key.rpartition("/")[0], []).append(one)
+        return found
+
+    def load(self, partition: Partition, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """The rows of a partition; only some of its columns, if they are named.
 
         Raises
         ------
@@ -113,18 +119,27 @@ class Catalog:
             raise DataError(f"cannot read a partition: {error.strerror}", where, remedy) from None
         if hashlib.sha256(content).hexdigest() != partition.sha256:
             raise DataError("the partition is not the one in the manifest: damaged or changed", where, remedy)
-        return pl.read_parquet(io.BytesIO(content))
+        return pl.read_parquet(io.BytesIO(content), columns=None if columns is None else list(columns))
 
-    def read(self, series: Series, start_ns: int = 0, end_ns: int = 2**63 - 1) -> pl.DataFrame:
-        """Rows of one symbol with time in (start_ns, end_ns]; empty if there are none."""
-        table = TABLES[series.table]
+    def read(
+        self,
+        series: Series,
+        start_ns: int = 0,
+        end_ns: int = 2**63 - 1,
+        columns: Sequence[str] | None = None,
+    ) -> pl.DataFrame:
+        """Rows of one symbol with time in (start_ns, end_ns]; empty if there are none.
+
+        `columns` names the ones that are wanted, `time` among them; default: all.
+        """
+        known = TABLES[series.table].columns
         wanted = [one for one in self.partitions(series) if one.end > start_ns and one.start <= end_ns]
         if not wanted:
-            return pl.DataFrame(schema={name: column.dtype for name, column in table.columns.items()})
-        frame = pl.concat([self.load(one) for one in wanted])
-        if wanted[0].start > start_ns and wanted[-1].end <= end_ns:
-            return frame
-        return frame.filter(pl.col("time").is_between(start_ns, end_ns, closed="right"))
+            return pl.DataFrame(schema={name: known[name].dtype for name in columns or known})
+        frame = pl.concat([self.load(one, columns) for one in wanted])
+        times = frame["time"].to_numpy()  # rising
+        begin, end = np.searchsorted(times, [start_ns, end_ns], side="right").tolist()
+        return frame.slice(begin, end - begin)
 
 
 def open_catalog(root: str | Path) -> Catalog:
