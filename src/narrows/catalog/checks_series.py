@@ -1,0 +1,242 @@
+"""Checks that need one series alone: order, holes, stale closes, crossed quotes, outliers, padding, funding stamps.
+
+Each takes a frame of one series, with `time` in ns, and gives findings. Checks may look at all of the
+data, later rows too: they judge data, they do not trade on it.
+"""
+
+import numpy as np
+import polars as pl
+
+from narrows.catalog.finding import Finding, Mask, finding, local_quantile, runs, spans, whole
+from narrows.catalog.schema import TABLES, spacing_ns
+from narrows.catalog.store import Series
+from narrows.core.arrays import Float1D, Int1D
+from narrows.core.time import DAY_NS, HOUR_NS, hours, iso
+
+CHANCE = 1e-3  # of one false alarm in a whole series, where a check rests on a probability
+STALE_SHARE = 0.25  # of closes unchanged in a month: a liquid market has a few percent
+WEEK = 168  # rows in which the usual size of a move is measured
+OUTLIER_MOVES = 12.0  # of the usual move of its week: a Laplace tail has that once in 4 000 years of hours
+OUTLIER_LEAST = 0.01  # smaller jumps are noise of a last trade
+UNDONE = 0.75  # of a jump, in the next bar
+GRIDS_H = (24, 12, 8, 6, 4, 3, 2)  # of settlements, the widest first
+ENOUGH_CHANGES = 30  # of a rate, to tell the grid that they lie on: by chance, one in 10 million
+ON_GRID = 0.95  # of the changes; the others are settlements that came late
+BLOCK_NS = 91 * DAY_NS  # in which the grid of changes is looked for
+SUSTAINED = 3  # equal distances in a row are an interval, one is a hole
+
+
+def _times(frame: pl.DataFrame) -> Int1D:
+    times: Int1D = frame["time"].to_numpy()
+    return times
+
+
+def _floats(frame: pl.DataFrame, name: str) -> Float1D:
+    return frame[name].to_numpy().astype(np.float64)
+
+
+def order(series: Series, frame: pl.DataFrame) -> list[Finding]:
+    """Rows with the key of a row before, and rows whose time is before that of the row above."""
+    key = [name for name in TABLES[series.table].key if name in frame.columns]
+    again = frame.select(~pl.struct(key).is_first_distinct()).to_series().to_numpy()
+    back = np.diff(_times(frame), prepend=_times(frame)[:1]) < 0
+    found = []
+    if again.any():
+        values = [name for name in frame.columns if name not in ("row", "symbol")]
+        same = frame.select(~pl.struct(values).is_first_distinct()).to_series().to_numpy() & again
+        told = "all with the same values" if same.sum() == again.sum() else f"{(again & ~same).sum()} differ"
+        found.append(finding(series, "duplicate", whole(_times(frame)[again]), f"repeated rows, {told}"))
+    if back.any():
+        found.append(finding(series, "backwards", whole(_times(frame)[back]), "time runs backwards"))
+    return found
+
+
+def gap(series: Series, frame: pl.DataFrame) -> list[Finding]:
+    """Holes in what is regular, by the bar, the interval of funding, or the commonest distance.
+
+    Holes less than a day apart are one finding; `count` is the number of missing rows.
+    """
+    times = _times(frame)
+    due = spacing_ns(series.table, frame)
+    steps = np.diff(times)
+    expected = np.full(len(steps), due) if isinstance(due, int) else due.to_numpy()[1:]
+    if not len(steps) or (expected <= 0).any():
+        return []
+    missing = np.maximum(0, np.round(steps / expected) - 1).astype(np.int64)
+    found = []
+    holes = np.flatnonzero(missing)
+    for group in np.split(holes, np.flatnonzero(np.diff(times[holes]) > DAY_NS) + 1):
+        if len(group):
+            start, end = int(times[group[0]] + expected[group[0]]), int(times[group[-1] + 1])
+            longest = hours(float(steps[group].max() - expected[group].max()))
+            told = f"{len(group)} hole{'s' * (len(group) > 1)}, the longest {longest:g} h"
+            span = (start, end - int(expected[group[-1]]), int(missing[group].sum()))
+            found.append(finding(series, "gap", span, told))
+    return found
+
+
+def _longest_by_chance(share: float, rows: int) -> float:
+    """Length of a run of unchanged closes that a series of independent ones has with probability CHANCE."""
+    if share <= 0.0:
+        return 1.0
+    return max(2.0, float(np.log(CHANCE / (rows * (1 - share))) / np.log(share))) if share < 1 else np.inf
+
+
+def stale(series: Series, frame: pl.DataFrame) -> list[Finding]:
+    """Closes that stay: runs longer than the series' own share of unchanged closes makes likely, and
+    months in which more than a quarter do not change.
+
+    A run of L unchanged closes among n has expectation n(1 - p)p^L with p the share of all closes that
+    are unchanged; runs with less than CHANCE are found, joined if less than a week apart.
+    """
+    times, close = _times(frame), _floats(frame, "close")
+    if len(close) < WEEK:
+        return []
+    same: Mask = np.diff(close, prepend=np.nan) == 0
+    share = float(same.mean())
+    limit = _longest_by_chance(share, len(close))
+    bad = np.zeros(len(close), dtype=np.bool_)
+    longest = 0
+    for a, b in runs(same):
+        if b - a > limit:
+            bad[a:b] = True
+            longest = max(longest, b - a)
+    usual = f"{share:.1%} of all closes are unchanged; the longest run is {longest} bars"
+    found = [finding(series, "stale", span, usual) for span in spans(times, bad, 7 * DAY_NS)]
+    months = times.astype("datetime64[ns]").astype("datetime64[M]").astype(np.int64)
+    _, which, rows = np.unique(months, return_inverse=True, return_counts=True)
+    shares = np.bincount(which, weights=same) / rows
+    thin = (shares > STALE_SHARE) & (rows >= WEEK)
+    for start, end, _ in spans(times, thin[which], 45 * DAY_NS):
+        inside = (times >= start) & (times <= end)
+        told = f"{same[inside].mean():.0%} of closes unchanged, {shares[which[inside]].max():.0%} in the worst month"
+        found.append(finding(series, "stale", (start, end, int(same[inside].sum())), told))
+    return found
+
+
+def crossed(series: Series, frame: pl.DataFrame) -> list[Finding]:
+    """Quotes with bid at or above ask, where both are there; less than a day apart they are one."""
+    bid, ask = _floats(frame, "bid"), _floats(frame, "ask")
+    bad = (bid > 0) & (ask > 0) & (bid >= ask)
+    if not bad.any():
+        return []
+    worst = float(np.max(bid[bad] / ask[bad] - 1))
+    told = f"bid at or above ask, by {1e4 * worst:.1f} bp at most"
+    return [finding(series, "crossed", span, told) for span in spans(_times(frame), bad, DAY_NS)]
+
+
+def undone(close: Float1D) -> Mask:
+    """Closes that jump by twelve usual moves and 1 % at least, and are back in the next bar.
+
+    The usual move is the median size of the returns of the week that are not zero: in a thin market
+    most are.
+    """
+    move = np.diff(np.log(close), prepend=np.nan)
+    after = np.append(move[1:], np.nan)
+    usual = local_quantile(np.where(move == 0, np.nan, np.abs(move)), WEEK, 0.5)
+    big = (np.abs(move) > np.maximum(OUTLIER_LEAST, OUTLIER_MOVES * usual)) & (move * after < 0)
+    bad: Mask = big & (np.abs(after) >= UNDONE * np.abs(move)) & (np.abs(move + after) <= 0.5 * np.abs(move))
+    return bad
+
+
+def padding(series: Series, frame: pl.DataFrame, expiry_ns: int) -> list[Finding]:
+    """Rows after delivery, and flat bars at the end: no range, at the close before, a day or longer."""
+    times = _times(frame)
+    late = times > expiry_ns if expiry_ns else np.zeros(len(times), dtype=np.bool_)
+    if late.any():
+        return [finding(series, "padding", whole(times[late]), f"rows after delivery at {iso(expiry_ns)}")]
+    if series.table != "bars":
+        return []
+    close = _floats(frame, "close")
+    flat = (_floats(frame, "high") == _floats(frame, "low")) & (np.diff(close, prepend=np.nan) == 0)
+    tail = len(flat) - int(np.argmin(flat[::-1])) if not flat.all() else 0
+    if not flat[-1] or times[-1] - times[tail] < DAY_NS:
+        return []
+    return [finding(series, "padding", whole(times[tail:]), "flat bars up to the end of the series")]
+
+
+def off_grid(series: Series, frame: pl.DataFrame, spacing: int) -> list[Finding]:
+    """Stamps that are no multiple of their spacing since midnight UTC: jitter, late, another zone.
+
+    Days with such stamps less than a month apart are one finding.
+    """
+    if spacing <= 0 or DAY_NS % spacing:
+        return []
+    times = _times(frame)
+    off = times % spacing
+    found = []
+    for span in spans(times, off != 0, 31 * DAY_NS):
+        inside = off[(times >= span[0]) & (times <= span[1]) & (off != 0)]
+        if (np.minimum(inside, spacing - inside) < HOUR_NS // 60).all():
+            worst = np.minimum(inside, spacing - inside).max() / 1e9
+            told = f"up to {worst:.3g} s beside the {hours(spacing):g} h grid"
+        else:
+            by, count = np.unique(np.round(inside / HOUR_NS, 2), return_counts=True)
+            most = np.argsort(-count)[:3]
+            late = ", ".join(f"{by[n]:g} h late {count[n]} times" for n in most)
+            told = f"beside the {hours(spacing):g} h grid: {late}"
+        found.append(finding(series, "off_grid", span, told))
+    return found
+
+
+def interval_change(series: Series, frame: pl.DataFrame) -> list[Finding]:
+    """Where the interval of funding changes: as the records say, or three equal distances then three others."""
+    times = _times(frame)
+    if "interval_h" in frame.columns and frame["interval_h"].n_unique() > 1:
+        said = _floats(frame, "interval_h")
+        rows = np.flatnonzero(np.diff(said) != 0) + 1
+        before, after = said[rows - 1], said[rows]
+    else:
+        steps = np.round(np.diff(times) / HOUR_NS, 1)
+        equal = np.diff(steps) == 0
+        if len(steps) < 2 * SUSTAINED:
+            return []
+        places = np.arange(SUSTAINED, len(steps) - SUSTAINED + 1)
+        held = np.lib.stride_tricks.sliding_window_view(equal, SUSTAINED - 1).all(axis=1)
+        turn = places[held[places - SUSTAINED] & held[places] & (steps[places - 1] != steps[places])]
+        rows, before, after = turn + 1, steps[turn - 1], steps[turn]
+    found = []
+    for start, end, count in spans(times[rows], np.ones(len(rows), dtype=np.bool_), 7 * DAY_NS):
+        place = int(np.searchsorted(times[rows], start))
+        told = f"{before[place]:g} h → {after[place]:g} h" + (f", and {count - 1} more changes" * (count > 1))
+        found.append(finding(series, "interval_change", (start, end, count), told))
+    return found
+
+
+def carried_forward(series: Series, frame: pl.DataFrame) -> list[Finding]:
+    """Rates repeated on rows between settlements: the rows are closer than where the rates change.
+
+    A rate may well repeat for days, pinned at the interest of its formula or at its cap, so repetition
+    says nothing. But where a rate changes it was settled, and if 95 % of thirty changes or more lie on
+    a wider grid than the rows do, so do the settlements. Judged for each span of 91 days on its own.
+    """
+    times, rate = _times(frame), _floats(frame, "rate")
+    if len(times) <= ENOUGH_CHANGES:
+        return []
+    step = int(np.median(np.diff(times)))
+    near = np.round(times / HOUR_NS).astype(np.int64) * HOUR_NS
+    changed = np.diff(rate, prepend=np.nan) != 0
+    block = times // BLOCK_NS
+    bad = np.zeros(len(times), dtype=np.bool_)
+    grids: set[int] = set()
+    for number in np.unique(block):
+        inside = block == number
+        grid, phase = _grid_of(near[inside & changed], step)
+        if grid:
+            grids.add(grid // HOUR_NS)
+            bad |= inside & (near % grid != phase)
+    told = f"rates change every {' or '.join(map(str, sorted(grids)))} h, rows are {hours(step):g} h apart"
+    return [finding(series, "carried_forward", span, told) for span in spans(times, bad, 31 * DAY_NS)]
+
+
+def _grid_of(changes: Int1D, step: int) -> tuple[int, int]:
+    """The grid, wider than the rows, that nearly all changes lie on, and its phase; 0 if there is none."""
+    if len(changes) < ENOUGH_CHANGES:
+        return 0, 0
+    for grid_h in GRIDS_H:
+        grid = grid_h * HOUR_NS
+        if grid > 1.5 * step:
+            phases, count = np.unique(changes % grid, return_counts=True)
+            if count.max() >= ON_GRID * len(changes):
+                return grid, int(phases[count.argmax()])
+    return 0, 0
