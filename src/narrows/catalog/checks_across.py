@@ -1,9 +1,9 @@
-"""Checks that compare series: broken bars, jumps that others did not make, clock shifts, two sources of one series.
+"""Checks that compare series: broken bars, jumps that others did not make, clock shifts, other sources.
 
 They take the frames of instruments as `Tables`; all of one call have the same base coin.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from narrows.catalog.finding import (
     finding,
     local_quantile,
     matched,
+    months,
     spans,
 )
 from narrows.catalog.store import Series
@@ -34,6 +35,7 @@ BETTER = 0.2  # by which the correlation at another lag must exceed the one at n
 LEAST_CORRELATION = 0.4
 RANGE_LEAST = 0.02  # by which a high or low must leave the range of all others, and ten usual distances
 RANGE_DISTANCES = 10.0
+LEAST_JUDGES = 2
 APART = 0.02  # between prices of one coin: a depeg is less, a wrong unit or coin more
 SAME_RATE = 1e-9
 
@@ -119,14 +121,16 @@ def broken_bars(group: Sequence[Tables]) -> list[Finding]:
 
     A bar is broken if its basis less its premium index (without one: less the median basis of the
     hours around) is off by six usual deviations and 3 bp, and the next open takes back half of that
-    at least, where the opens of its fortnight follow the close twice as closely. Without a premium index two derivatives
-    of the venue must break in the same bar and direction.
+    at least, where the opens of its fortnight follow the close twice as closely. Without a premium
+    index two derivatives of the venue must break in the same bar and direction.
     """
     held = [one for one in group if one.has("bars") and one.instrument.is_derivative]
     found = []
     for venue in sorted({one.instrument.venue for one in held}):
         judged = [(one, *_stopped(one, group)) for one in held if one.instrument.venue == venue]
-        suspects = [one.times("bars")[bad] * np.sign(off[bad]).astype(np.int64) for one, bad, _, off in judged]
+        suspects = [
+            one.times("bars")[bad] * np.sign(off[bad]).astype(np.int64) for one, bad, _, off in judged
+        ]
         times, count = np.unique(np.concatenate(suspects), return_counts=True)
         together = times[count > 1]
         for (one, bad, sure, off), signed in zip(judged, suspects, strict=True):
@@ -168,7 +172,10 @@ def outliers(group: Sequence[Tables]) -> list[Finding]:
 
 
 def ranges(group: Sequence[Tables]) -> list[Finding]:
-    """Highs and lows outside of the range of every other series of the coin, by 2 % and ten usual distances."""
+    """Highs and lows outside of the range of every other series of the coin, by 2 % and ten usual distances.
+
+    Two others must have the bar: of two alone nobody can say which is wrong.
+    """
     held = [one for one in group if one.has("bars")]
     found = []
     for one in held:
@@ -176,13 +183,17 @@ def ranges(group: Sequence[Tables]) -> list[Finding]:
         others = [other for other in held if other is not one and other.bar_ns == one.bar_ns]
         bad, worst = np.zeros(len(times), dtype=np.bool_), np.zeros(len(times))
         for name, sign in (("high", 1.0), ("low", -1.0)):
-            beyond = np.full(len(times), np.inf)
+            beyond, judges = np.full(len(times), np.inf), np.zeros(len(times))
             for other in others:
                 with np.errstate(invalid="ignore"):
                     over = sign * np.log(one.column("bars", name) / other.at(times, "bars", name))
-                over -= np.nan_to_num(local_quantile(over, WEEK, 0.5))
+                if (over > RANGE_LEAST).any():  # a future lies above spot at all times
+                    over -= np.nan_to_num(local_quantile(over, WEEK, 0.5))
                 beyond = np.fmin(beyond, over)  # unknown others say nothing
-            beyond[np.isinf(beyond)] = np.nan
+                judges += ~np.isnan(over)
+            beyond[judges < LEAST_JUDGES] = np.nan
+            if not (beyond > RANGE_LEAST).any():
+                continue
             usual = local_quantile(np.abs(beyond), WEEK, 0.5)
             alone = beyond > np.maximum(RANGE_LEAST, RANGE_DISTANCES * usual)
             bad |= alone
@@ -192,12 +203,6 @@ def ranges(group: Sequence[Tables]) -> list[Finding]:
             told = f"high or low {worst[inside].max():.1%} outside of every other series"
             found.append(finding(one.series("bars"), "range", span, told))
     return found
-
-
-def _months(times: Int1D) -> Iterator[Mask]:
-    months = times.astype("datetime64[ns]").astype("datetime64[M]")
-    for month in np.unique(months):
-        yield months == month
 
 
 def _lag(first: Float1D, second: Float1D) -> tuple[int, float, float]:
@@ -220,15 +225,17 @@ def shift(times: Int1D, true: Float1D, tested: Float1D, step_ns: int) -> list[tu
     """
     regular = np.diff(times, prepend=times[:1] - step_ns) == step_ns
     with np.errstate(invalid="ignore"):
-        moves = [np.where(regular, np.diff(np.log(prices), prepend=np.nan), np.nan) for prices in (true, tested)]
+        moves = [
+            np.where(regular, np.diff(np.log(prices), prepend=np.nan), np.nan) for prices in (true, tested)
+        ]
     found: list[tuple[int, int, int, int, str]] = []
-    for inside in _months(times):
+    for inside in months(times):
         first, second = moves[0][inside], moves[1][inside]
-        if (~np.isnan(first + second)).sum() < ENOUGH_ROWS:
-            continue
+        if (~np.isnan(first + second)).sum() < ENOUGH_ROWS or correlation(first, second) > 1 - BETTER:
+            continue  # too few rows to say, or nothing can be better
         lag, best, none = _lag(first, second)
         if lag and best >= LEAST_CORRELATION and best - none >= BETTER:
-            start, end, rows = int(times[inside][0]), int(times[inside][-1]), int(inside.sum())
+            start, end, rows = int(times[inside][0]), int(times[inside][-1]), inside.stop - inside.start
             told = f"correlation {best:.2f}, without the shift {none:.2f}"
             if found and found[-1][3] == lag and start - found[-1][1] <= 31 * DAY_NS:
                 found[-1] = (found[-1][0], end, found[-1][2] + rows, lag, found[-1][4])
@@ -238,7 +245,7 @@ def shift(times: Int1D, true: Float1D, tested: Float1D, step_ns: int) -> list[tu
 
 
 def clock_shifts(group: Sequence[Tables]) -> list[Finding]:
-    """Prices that move before or after those of another series: index against bars, bars against the longest."""
+    """Prices that move before or after others: an index against its own bars, bars against the longest."""
     held = [one for one in group if one.has("bars")]
     found = []
     longest = max(held, key=lambda one: one.frames["bars"].height, default=None)
@@ -269,7 +276,7 @@ def levels(group: Sequence[Tables]) -> list[Finding]:
         with np.errstate(invalid="ignore"):
             apart = np.log(one.column("bars", "close") / longest.at(times, "bars", "close"))
         middle = np.zeros(len(times))
-        for month in _months(times):
+        for month in months(times):
             known = apart[month][~np.isnan(apart[month])]
             middle[month] = np.median(known) if len(known) else 0.0
         for span in spans(times, np.abs(middle) > APART, 31 * DAY_NS):
@@ -298,7 +305,8 @@ def against(series: Series, held: pl.DataFrame, new: pl.DataFrame, name: str) ->
     best = max((offset for offset in equal if equal[offset][1] >= 30), key=lambda n: share[n], default=0)
     if best and share[best] > 0.9 and share[best] - share[0] > 0.2:
         way = "behind" if best > 0 else "before"
-        told = f"{abs(best)} h {way} the catalogue: {share[best]:.0%} of values equal there, {share[0]:.0%} as they stand"
+        equal_there = f"{share[best]:.0%} of values equal there, {share[0]:.0%} as they stand"
+        told = f"{abs(best)} h {way} the catalogue: {equal_there}"
         return [finding(series, "clock_shift", (int(times[0]), int(times[-1]), len(times)), told)]
     theirs = matched(times, stamps, values)
     differ = np.abs(theirs - mine) > SAME_RATE + SAME_RATE * np.abs(theirs)

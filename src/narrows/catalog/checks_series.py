@@ -1,4 +1,4 @@
-"""Checks that need one series alone: order, holes, stale closes, crossed quotes, outliers, padding, funding stamps.
+"""Checks that need one series alone: order, holes, stale closes, crossed quotes, padding, funding stamps.
 
 Each takes a frame of one series, with `time` in ns, and gives findings. Checks may look at all of the
 data, later rows too: they judge data, they do not trade on it.
@@ -7,7 +7,7 @@ data, later rows too: they judge data, they do not trade on it.
 import numpy as np
 import polars as pl
 
-from narrows.catalog.finding import Finding, Mask, finding, local_quantile, runs, spans, whole
+from narrows.catalog.finding import Finding, Mask, finding, local_quantile, months, runs, spans, whole
 from narrows.catalog.schema import TABLES, spacing_ns
 from narrows.catalog.store import Series
 from narrows.core.arrays import Float1D, Int1D
@@ -94,23 +94,24 @@ def stale(series: Series, frame: pl.DataFrame) -> list[Finding]:
         return []
     same: Mask = np.diff(close, prepend=np.nan) == 0
     share = float(same.mean())
-    limit = _longest_by_chance(share, len(close))
-    bad = np.zeros(len(close), dtype=np.bool_)
-    longest = 0
-    for a, b in runs(same):
-        if b - a > limit:
-            bad[a:b] = True
-            longest = max(longest, b - a)
-    usual = f"{share:.1%} of all closes are unchanged; the longest run is {longest} bars"
-    found = [finding(series, "stale", span, usual) for span in spans(times, bad, 7 * DAY_NS)]
-    months = times.astype("datetime64[ns]").astype("datetime64[M]").astype(np.int64)
-    _, which, rows = np.unique(months, return_inverse=True, return_counts=True)
-    shares = np.bincount(which, weights=same) / rows
-    thin = (shares > STALE_SHARE) & (rows >= WEEK)
-    for start, end, _ in spans(times, thin[which], 45 * DAY_NS):
+    shares = np.zeros(len(close))
+    for month in months(times):
+        shares[month] = same[month].mean() if month.stop - month.start >= WEEK else 0.0
+    thin = shares > STALE_SHARE
+    found = []
+    for start, end, _ in spans(times, thin, 45 * DAY_NS):
         inside = (times >= start) & (times <= end)
-        told = f"{same[inside].mean():.0%} of closes unchanged, {shares[which[inside]].max():.0%} in the worst month"
+        told = f"{same[inside].mean():.0%} of closes unchanged, {shares[inside].max():.0%} in the worst month"
         found.append(finding(series, "stale", (start, end, int(same[inside].sum())), told))
+    limit = _longest_by_chance(share, len(close))
+    long = [(a, b) for a, b in runs(same) if b - a > limit and not thin[a:b].all()]
+    bad = np.zeros(len(close), dtype=np.bool_)
+    for a, b in long:
+        bad[a:b] = True
+    for span in spans(times, bad, 7 * DAY_NS):
+        longest = max(b - a for a, b in long if span[0] <= times[a] <= span[1])
+        told = f"unchanged for {longest} bars, where {share:.1%} of all closes are unchanged"
+        found.append(finding(series, "stale", span, told))
     return found
 
 
@@ -180,7 +181,7 @@ def off_grid(series: Series, frame: pl.DataFrame, spacing: int) -> list[Finding]
 
 
 def interval_change(series: Series, frame: pl.DataFrame) -> list[Finding]:
-    """Where the interval of funding changes: as the records say, or three equal distances then three others."""
+    """Where the interval of funding changes: as records say, or three equal distances, then three others."""
     times = _times(frame)
     if "interval_h" in frame.columns and frame["interval_h"].n_unique() > 1:
         said = _floats(frame, "interval_h")
@@ -188,7 +189,7 @@ def interval_change(series: Series, frame: pl.DataFrame) -> list[Finding]:
         before, after = said[rows - 1], said[rows]
     else:
         steps = np.round(np.diff(times) / HOUR_NS, 1)
-        equal = np.diff(steps) == 0
+        equal = np.asarray(np.diff(steps) == 0)
         if len(steps) < 2 * SUSTAINED:
             return []
         places = np.arange(SUSTAINED, len(steps) - SUSTAINED + 1)

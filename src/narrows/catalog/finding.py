@@ -1,5 +1,7 @@
 """Finding: one thing wrong or odd in the data, with what a backtest would get wrong; and runs of bad rows."""
 
+from itertools import pairwise
+
 import msgspec
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +46,13 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     consequence: str
 
 
+def months(times: Int1D) -> list[slice]:
+    """Rows of each calendar month (UTC) of rising times."""
+    month = times.astype("datetime64[ns]").astype("datetime64[M]").astype(np.int64)
+    bounds = [0, *(np.flatnonzero(np.diff(month)) + 1).tolist(), len(times)]
+    return [slice(a, b) for a, b in pairwise(bounds)]
+
+
 def finding(series: Series, kind: str, span: Span, detail: str) -> Finding:
     """A Finding of a kind in a series; the consequence follows from the kind."""
     start, end, count = span
@@ -81,16 +90,27 @@ def runs(mask: Mask) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
+def _quantile(blocks: FloatArray, share: float) -> FloatArray:
+    """The quantile of the known values of each row, (rows, n) → (rows,); NaN if none is."""
+    ordered = np.sort(blocks, axis=1)  # unknown values come last
+    known = (~np.isnan(ordered)).sum(axis=1)
+    place = (share * np.maximum(known - 1, 0)).astype(np.int64)
+    found: FloatArray = ordered[np.arange(len(ordered)), place]
+    return found
+
+
 def local_quantile(values: Float1D, rows: int, share: float) -> Float1D:
-    """The quantile of the known values in the block of `rows` rows that each one lies in; NaN if none is."""
-    blocks = max(1, round(len(values) / rows))
-    which = np.minimum(np.arange(len(values)) // rows, blocks - 1)
-    bounds = np.searchsorted(which, np.arange(blocks + 1))
-    found: Float1D = np.full(len(values), np.nan)
-    for a, b in zip(bounds[:-1], bounds[1:], strict=True):
-        known = values[a:b][~np.isnan(values[a:b])]
-        if len(known):
-            found[a:b] = np.partition(known, place := int(share * (len(known) - 1)))[place]
+    """The quantile of the known values in the block of `rows` rows that each one lies in; NaN if none is.
+
+    The last block takes the rest, too.
+    """
+    if not len(values):
+        return values
+    blocks = max(1, len(values) // rows)
+    head = (blocks - 1) * rows
+    found: Float1D = np.empty(len(values))
+    found[:head] = np.repeat(_quantile(values[:head].reshape(-1, rows), share), rows)
+    found[head:] = _quantile(values[None, head:], share)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Quality: what is wrong or odd in a catalogue, in a desk's panel, or in source files before they are ingested.
+"""Quality: what is wrong or odd in a catalogue, in a desk's panel, or in source files before ingest.
 
 Nothing is repaired here, and nothing hidden: each finding says what, when, how much and what a backtest
 would get wrong. What a desk does about it stands in its file, see `narrows.catalog.repair`.
@@ -85,7 +85,9 @@ def _together(group: Sequence[Tables]) -> list[Finding]:
 
 
 def _sorted(found: Iterable[Finding]) -> list[Finding]:
-    return sorted(found, key=lambda one: (_ORDER.index(one.table), one.venue, one.symbol, one.kind, one.start))
+    return sorted(
+        found, key=lambda one: (_ORDER.index(one.table), one.venue, one.symbol, one.kind, one.start)
+    )
 
 
 def findings(held: Iterable[Tables]) -> list[Finding]:
@@ -109,7 +111,7 @@ def catalog_findings(catalog: Catalog) -> list[Finding]:
                 by_id.setdefault(f"{series.symbol}.{series.venue}", {})[table] = catalog.read(series)
             elif table in ("tickers", "option_quotes"):
                 found += crossed(series, catalog.read(series))
-    known = [one for one in named(catalog, by_id)] if by_id else []
+    known = named(catalog, by_id) if by_id else []
     return _sorted([*found, *findings(Tables(one, by_id[one.id]) for one in known)])
 
 
@@ -123,7 +125,9 @@ def _of_panel(prices: Panel, column: int) -> Tables:
         return pl.DataFrame({"time": prices.time_ns[rows]} | values)
 
     frames = {
-        "bars": table("open", "high", "low", "close", needs="close").with_columns(bar_ns=pl.lit(prices.bar_ns)),
+        "bars": table("open", "high", "low", "close", needs="close").with_columns(
+            bar_ns=pl.lit(prices.bar_ns)
+        ),
         "quotes": table("bid", "ask", needs="bid"),
         "funding": table("funding", "funding_h", needs="funding").rename(
             {"funding": "rate", "funding_h": "interval_h"}
@@ -134,13 +138,15 @@ def _of_panel(prices: Panel, column: int) -> Tables:
 
 
 def panel_findings(prices: Panel) -> list[Finding]:
-    """What is wrong or odd in the rows of a panel: what touches a desk and its window, as the desk sees it."""
+    """What is wrong or odd in the rows of a panel: what touches a desk and its window."""
     return findings(_of_panel(prices, column) for column in range(len(prices.instruments)))
 
 
 def open_findings(found: Iterable[Finding], data: Data) -> list[Finding]:
     """Those that no exclude or repair of a desk file covers from their first row to their last."""
-    edits = [(one.instrument, iso(to_ns(one.start)), iso(to_ns(one.end))) for one in (*data.exclude, *data.repair)]
+    edits = [
+        (one.instrument, iso(to_ns(one.start)), iso(to_ns(one.end))) for one in (*data.exclude, *data.repair)
+    ]
     return [
         one
         for one in found
@@ -151,12 +157,29 @@ def open_findings(found: Iterable[Finding], data: Data) -> list[Finding]:
     ]
 
 
-def counted(found: Iterable[Finding]) -> str:
-    """Findings in words: ``3 findings touch this window (2 broken_bar, 1 gap)``."""
-    kinds = Counter(one.kind for one in found)
-    total = kinds.total()
-    by_kind = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in sorted(kinds.items()))
-    return f"{total} finding{'s touch' if total != 1 else ' touches'} this window ({by_kind})"
+_PLURALS = {
+    "stale": "stale",
+    "crossed": "crossed",
+    "backwards": "backwards",
+    "off_grid": "off grid",
+    "carried_forward": "carried forward",
+    "padding": "padding",
+}
+
+
+def kinds(found: Iterable[Finding]) -> list[str]:
+    """How many of each kind, in words: ``2 broken bars``, ``1 gap``."""
+    counts = Counter(one.kind for one in found)
+    return [
+        f"{count} {_PLURALS.get(kind) or kind.replace('_', ' ') + 's' * (count > 1)}"
+        for kind, count in sorted(counts.items())
+    ]
+
+
+def counted(found: Sequence[Finding]) -> str:
+    """Findings in words: ``3 findings touch this window (2 broken bars, 1 gap)``."""
+    verb = "finding touches" if len(found) == 1 else "findings touch"
+    return f"{len(found)} {verb} this window ({', '.join(kinds(found))})"
 
 
 def source_findings(

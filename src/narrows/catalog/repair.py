@@ -1,7 +1,7 @@
 """What a desk file leaves out of the data or repairs, applied to a panel: each said, none silent.
 
-    [[data.exclude]]  values become unknown: no fill there, a position keeps its last mark
-    [[data.repair]]   values are replaced from the same row or an earlier one, never from a later one
+[[data.exclude]]  values become unknown: no fill there, a position keeps its last mark
+[[data.repair]]   values are replaced from the same row or an earlier one, never from a later one
 """
 
 from collections.abc import Sequence
@@ -66,9 +66,9 @@ def _premium_price(prices: Panel, column: int) -> Float1D:
     one = prices.instruments[column]
     reference = prices.index[:, column].copy()
     for other, spot in enumerate(prices.instruments):
-        if spot.kind == "spot" and (spot.venue, spot.base) == (one.venue, one.base):
-            if same_money(spot.quote, one.quote):
-                reference = np.where(np.isnan(reference), prices.close[:, other], reference)
+        same = (spot.venue, spot.base) == (one.venue, one.base) and same_money(spot.quote, one.quote)
+        if spot.kind == "spot" and same:
+            reference = np.where(np.isnan(reference), prices.close[:, other], reference)
     price: Float1D = reference * (1.0 + prices.premium[:, column])
     return price
 
@@ -135,7 +135,11 @@ def edited(prices: Panel, data: Data) -> Panel:
     ]
     notes = list(prices.notes)
     for edit, at in edits:
-        apply = _repair(fields, prices, edit, at) if isinstance(edit, Repair) else _exclude(fields, prices, edit, at)
+        apply = (
+            _repair(fields, prices, edit, at)
+            if isinstance(edit, Repair)
+            else _exclude(fields, prices, edit, at)
+        )
         span = f"closes {iso(to_ns(edit.start))} to {iso(to_ns(edit.end))}"
         notes.append(f"{apply} ({span}): {edit.reason}")
     return Panel.of(prices.instruments, prices.time_ns, prices.bar_ns, notes, **fields)

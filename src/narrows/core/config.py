@@ -19,32 +19,32 @@ class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     pass
 
 
-class Exclude(_Strict, frozen=True, kw_only=True):
-    """[[data.exclude]]: bars whose values are not to be believed; they become unknown.
-
-    `start` and `end` are closes of bars, both included. Without `fields`: all prices and quotes.
-    """
+class Edit(_Strict, frozen=True, kw_only=True):
+    """Which bars of an instrument: `start` and `end` are closes, both included; and why."""
 
     instrument: str
     start: datetime
     end: datetime
     reason: str
+
+
+class Exclude(Edit, frozen=True, kw_only=True):
+    """[[data.exclude]]: bars whose values are not to be believed; they become unknown.
+
+    Without `fields`: all prices and quotes.
+    """
+
     fields: tuple[str, ...] = ()
 
 
-class Repair(_Strict, frozen=True, kw_only=True):
+class Repair(Edit, frozen=True, kw_only=True):
     """[[data.repair]]: bars of which another value is better; `how` says where it comes from.
 
-    `start` and `end` are closes of bars, both included. `how`: "premium" takes the close as index (or
-    spot) × (1 + premium index), "previous" the close of the bar before, "body" cuts high and low to
-    open and close.
+    "premium" takes the close as index (or spot) × (1 + premium index), "previous" the close of the bar
+    before, "body" cuts high and low to open and close.
     """
 
-    instrument: str
-    start: datetime
-    end: datetime
     how: Literal["premium", "previous", "body"]
-    reason: str
 
 
 class Data(_Strict, frozen=True, kw_only=True):
@@ -225,7 +225,7 @@ def _check(table: _DeskTable, risk: Risk, hurdle: Hurdle, where: str) -> None:
 def _data(table: dict[str, Any], where: str) -> Data:
     """The section [data], its dates as date-times, its lists checked one by one."""
     section = dict(table)
-    lists: tuple[tuple[str, type[Exclude] | type[Repair]], ...] = (("exclude", Exclude), ("repair", Repair))
+    lists: tuple[tuple[str, type[Edit]], ...] = (("exclude", Exclude), ("repair", Repair))
     for key, kind in lists:
         edits = section.get(key, [])
         listed = isinstance(edits, list) and all(isinstance(one, dict) for one in edits)
@@ -236,7 +236,9 @@ def _data(table: dict[str, Any], where: str) -> Data:
             edit = convert(one, kind, at)
             ordered = to_ns(edit.start) <= to_ns(edit.end)
             require(ordered, f"end {edit.end} is before start {edit.start}", f"{at}.end", "give a later end")
-            require(bool(edit.reason.strip()), "no reason", f"{at}.reason", "say why, it stands in the report")
+            require(
+                bool(edit.reason.strip()), "no reason", f"{at}.reason", "say why, it stands in the report"
+            )
     return convert(section, Data, where)
 
 
