@@ -14,6 +14,7 @@ from narrows.core.arrays import Float1D, Int1D
 from narrows.core.time import DAY_NS, HOUR_NS, hours, iso
 
 CHANCE = 1e-3  # of one false alarm in a whole series, where a check rests on a probability
+REGULAR = 0.9  # of rows, where the table itself does not say how far apart they are
 STALE_SHARE = 0.25  # of closes unchanged in a month: a liquid market has a few percent
 WEEK = 168  # rows in which the usual size of a move is measured
 OUTLIER_MOVES = 12.0  # of the usual move of its week: a Laplace tail has that once in 4 000 years of hours
@@ -52,7 +53,8 @@ def order(series: Series, frame: pl.DataFrame) -> list[Finding]:
 
 
 def gap(series: Series, frame: pl.DataFrame) -> list[Finding]:
-    """Holes in what is regular, by the bar, the interval of funding, or the commonest distance.
+    """Holes in what is regular: by the bar, by the interval of funding; else by the commonest distance,
+    if nine tenths of the rows keep to it.
 
     Holes less than a day apart are one finding; `count` is the number of missing rows.
     """
@@ -62,6 +64,8 @@ def gap(series: Series, frame: pl.DataFrame) -> list[Finding]:
     expected = np.full(len(steps), due) if isinstance(due, int) else due.to_numpy()[1:]
     if not len(steps) or (expected <= 0).any():
         return []
+    if series.table not in ("bars", "funding") and (steps == expected).mean() < REGULAR:
+        return []
     missing = np.maximum(0, np.round(steps / expected) - 1).astype(np.int64)
     found = []
     holes = np.flatnonzero(missing)
@@ -69,7 +73,7 @@ def gap(series: Series, frame: pl.DataFrame) -> list[Finding]:
         if len(group):
             start, end = int(times[group[0]] + expected[group[0]]), int(times[group[-1] + 1])
             longest = hours(float(steps[group].max() - expected[group].max()))
-            told = f"{len(group)} hole{'s' * (len(group) > 1)}, the longest {longest:g} h"
+            told = f"{len(group)} hole{'s' * (len(group) > 1)}, the longest {longest:.4g} h"
             span = (start, end - int(expected[group[-1]]), int(missing[group].sum()))
             found.append(finding(series, "gap", span, told))
     return found
@@ -146,7 +150,7 @@ def padding(series: Series, frame: pl.DataFrame, expiry_ns: int) -> list[Finding
     late = times > expiry_ns if expiry_ns else np.zeros(len(times), dtype=np.bool_)
     if late.any():
         return [finding(series, "padding", whole(times[late]), f"rows after delivery at {iso(expiry_ns)}")]
-    if series.table != "bars":
+    if series.table != "bars" or len(times) < 2:
         return []
     close = _floats(frame, "close")
     flat = (_floats(frame, "high") == _floats(frame, "low")) & (np.diff(close, prepend=np.nan) == 0)
@@ -156,52 +160,86 @@ def padding(series: Series, frame: pl.DataFrame, expiry_ns: int) -> list[Finding
     return [finding(series, "padding", whole(times[tail:]), "flat bars up to the end of the series")]
 
 
-def off_grid(series: Series, frame: pl.DataFrame, spacing: int) -> list[Finding]:
-    """Stamps that are no multiple of their spacing since midnight UTC: jitter, late, another zone.
-
-    Days with such stamps less than a month apart are one finding.
-    """
-    if spacing <= 0 or DAY_NS % spacing:
-        return []
+def jitter(series: Series, frame: pl.DataFrame) -> list[Finding]:
+    """Stamps beside a whole hour by less than a minute: the settlement is that hour's."""
     times = _times(frame)
-    off = times % spacing
+    beside = np.abs(times - _hour(times))
+    bad = (beside > 0) & (beside < HOUR_NS // 60)
+    if not bad.any():
+        return []
+    told = f"up to {beside[bad].max() / 1e9:.3g} s beside the hour"
+    return [finding(series, "jitter", whole(times[bad]), told)]
+
+
+def off_grid(series: Series, frame: pl.DataFrame, spacing_ns: int) -> list[Finding]:
+    """Stamps that are no multiple of their spacing, an hour or longer, since midnight UTC: late, or in
+    another zone.
+
+    Where rows lie closer than the spacing, as after a change of interval, that distance counts.
+    Stamps less than a month apart are one finding.
+    """
+    times = _hour(_times(frame))
+    if spacing_ns < HOUR_NS or DAY_NS % spacing_ns:
+        return []
+    before = np.diff(times, prepend=times[0] - spacing_ns)
+    after = np.append(before[1:], spacing_ns)
+    due = np.maximum(HOUR_NS, np.minimum(spacing_ns, np.minimum(before, after)))
+    late = np.where(times % spacing_ns == 0, 0, times % due)
     found = []
-    for span in spans(times, off != 0, 31 * DAY_NS):
-        inside = off[(times >= span[0]) & (times <= span[1]) & (off != 0)]
-        if (np.minimum(inside, spacing - inside) < HOUR_NS // 60).all():
-            worst = np.minimum(inside, spacing - inside).max() / 1e9
-            told = f"up to {worst:.3g} s beside the {hours(spacing):g} h grid"
-        else:
-            by, count = np.unique(np.round(inside / HOUR_NS, 2), return_counts=True)
-            most = np.argsort(-count)[:3]
-            late = ", ".join(f"{by[n]:g} h late {count[n]} times" for n in most)
-            told = f"beside the {hours(spacing):g} h grid: {late}"
+    for span in spans(times, late != 0, 31 * DAY_NS):
+        inside = late[(times >= span[0]) & (times <= span[1]) & (late != 0)]
+        by, count = np.unique(inside // HOUR_NS, return_counts=True)
+        most = ", ".join(f"{by[n]} h late {count[n]} times" for n in np.argsort(-count)[:3])
+        told = f"beside the {hours(spacing_ns):g} h grid of UTC: {most}"
         found.append(finding(series, "off_grid", span, told))
     return found
 
 
+def _hour(times: Int1D) -> Int1D:
+    """The nearest whole hour."""
+    rounded: Int1D = (times + HOUR_NS // 2) // HOUR_NS * HOUR_NS
+    return rounded
+
+
+def commonest_step(times: Int1D) -> int:
+    """The commonest distance of rows in whole hours, ns."""
+    steps = np.diff(_hour(times)) // HOUR_NS
+    return int(np.bincount(steps[steps > 0]).argmax()) * HOUR_NS if (steps > 0).any() else 0
+
+
 def interval_change(series: Series, frame: pl.DataFrame) -> list[Finding]:
-    """Where the interval of funding changes: as records say, or three equal distances, then three others."""
+    """Where the interval of funding changes, as records say or as they lie: three equal distances, then three
+    others; and records that mostly lie closer than they say.
+    """
     times = _times(frame)
-    if "interval_h" in frame.columns and frame["interval_h"].n_unique() > 1:
-        said = _floats(frame, "interval_h")
+    said = _floats(frame, "interval_h")
+    found = []
+    step = hours(commonest_step(times))
+    if 0 < step < said.min():
+        told = f"records are {step:g} h apart, not {said.min():g} h"
+        found.append(finding(series, "interval_change", whole(times), told))
+    if len(np.unique(said)) > 1:
         rows = np.flatnonzero(np.diff(said) != 0) + 1
         before, after = said[rows - 1], said[rows]
     else:
-        steps = np.round(np.diff(times) / HOUR_NS, 1)
-        equal = np.asarray(np.diff(steps) == 0)
-        if len(steps) < 2 * SUSTAINED:
-            return []
-        places = np.arange(SUSTAINED, len(steps) - SUSTAINED + 1)
-        held = np.lib.stride_tricks.sliding_window_view(equal, SUSTAINED - 1).all(axis=1)
-        turn = places[held[places - SUSTAINED] & held[places] & (steps[places - 1] != steps[places])]
-        rows, before, after = turn + 1, steps[turn - 1], steps[turn]
-    found = []
+        rows, before, after = _turns(np.round(np.diff(times) / HOUR_NS, 1))
     for start, end, count in spans(times[rows], np.ones(len(rows), dtype=np.bool_), 7 * DAY_NS):
         place = int(np.searchsorted(times[rows], start))
-        told = f"{before[place]:g} h → {after[place]:g} h" + (f", and {count - 1} more changes" * (count > 1))
+        more = f", and {count - 1} more" if count > 1 else ""
+        told = f"{before[place]:g} h → {after[place]:g} h{more}"
         found.append(finding(series, "interval_change", (start, end, count), told))
     return found
+
+
+def _turns(steps: Float1D) -> tuple[Int1D, Float1D, Float1D]:
+    """Rows at which one sustained distance follows another, and both."""
+    if len(steps) < 2 * SUSTAINED:
+        return np.empty(0, np.int64), np.empty(0), np.empty(0)
+    windows = np.lib.stride_tricks.sliding_window_view(steps, SUSTAINED)
+    held = windows.min(axis=1) == windows.max(axis=1)
+    place = np.arange(SUSTAINED, len(steps) - SUSTAINED + 1)
+    turn = place[held[place - SUSTAINED] & held[place] & (steps[place - 1] != steps[place])]
+    return turn + 1, steps[turn - 1], steps[turn]
 
 
 def carried_forward(series: Series, frame: pl.DataFrame) -> list[Finding]:

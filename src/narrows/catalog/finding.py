@@ -25,6 +25,7 @@ CONSEQUENCES = {
     "broken_bar": "a gap that was not there: it can change an estimated half-life by a third",
     "clock_shift": "prices or rates are used before or after they were known",
     "off_grid": "payments fall into other hours than those of the venues they are compared with",
+    "jitter": "a payment just after the hour falls into the next bar, unless its stamp is snapped",
     "interval_change": "counting three settlements a day annualises the rate wrongly",
     "padding": "a position seems to be held, and margined, at a price that no longer moves",
     "carried_forward": "each rate would be paid once an hour instead of once an interval",

@@ -23,9 +23,11 @@ from narrows.catalog.checks_across import (
 )
 from narrows.catalog.checks_series import (
     carried_forward,
+    commonest_step,
     crossed,
     gap,
     interval_change,
+    jitter,
     off_grid,
     order,
     padding,
@@ -40,7 +42,7 @@ from narrows.catalog.universe import named
 from narrows.core.config import Data
 from narrows.core.instrument import Instrument
 from narrows.core.panel import Panel
-from narrows.core.time import HOUR_NS, iso, to_ns
+from narrows.core.time import iso, to_ns
 
 _ORDER = tuple(TABLES)
 
@@ -48,40 +50,31 @@ _ORDER = tuple(TABLES)
 def _alone(one: Tables) -> list[Finding]:
     """What the tables of one instrument show by themselves."""
     found = []
-    for table, frame in one.frames.items():
+    expiry_ns = one.instrument.expiry_ns
+    for table, every in one.frames.items():
+        series = one.series(table)
+        found += padding(series, every, expiry_ns)
+        frame = every.filter(pl.col("time") <= expiry_ns) if expiry_ns else every
         if frame.height < 2:
             continue
-        series = one.series(table)
         found += gap(series, frame)
-        found += padding(series, frame, one.instrument.expiry_ns)
         if table == "bars":
             found += stale(series, frame)
         if table == "quotes":
             found += crossed(series, frame)
         if table == "funding":
-            found += off_grid(series, frame, _interval_ns(frame))
             found += interval_change(series, frame)
             found += carried_forward(series, frame)
+            found += off_grid(series, frame, commonest_step(frame["time"].to_numpy()))
     return found
 
 
-def _interval_ns(frame: pl.DataFrame) -> int:
-    """The commonest interval of funding records: as they say, else as they lie apart."""
-    if "interval_h" in frame.columns:
-        return int(frame["interval_h"].mode().sort()[0] * HOUR_NS)
-    steps = np.round(frame["time"].diff().drop_nulls().to_numpy() / HOUR_NS).astype(np.int64)
-    return int(np.bincount(steps[steps >= 0]).argmax()) * HOUR_NS
-
-
 def _together(group: Sequence[Tables]) -> list[Finding]:
-    """What the series of one coin show when they are compared."""
-    return [
-        *broken_bars(group),
-        *outliers(group),
-        *ranges(group),
-        *clock_shifts(group),
-        *levels(group),
-    ]
+    """What the series of one coin show when they are compared; a shifted one says nothing of the others."""
+    shifted = clock_shifts(group)
+    late = {(one.symbol, one.venue) for one in shifted if one.table == "bars"}
+    clean = [one for one in group if (one.instrument.symbol, one.instrument.venue) not in late]
+    return [*shifted, *broken_bars(clean), *outliers(clean), *ranges(clean), *levels(clean)]
 
 
 def _sorted(found: Iterable[Finding]) -> list[Finding]:
@@ -111,8 +104,9 @@ def catalog_findings(catalog: Catalog) -> list[Finding]:
                 by_id.setdefault(f"{series.symbol}.{series.venue}", {})[table] = catalog.read(series)
             elif table in ("tickers", "option_quotes"):
                 found += crossed(series, catalog.read(series))
-    known = named(catalog, by_id) if by_id else []
-    return _sorted([*found, *findings(Tables(one, by_id[one.id]) for one in known)])
+    known = set(catalog.instruments()["id"]) & by_id.keys()
+    held = [Tables(one, by_id[one.id]) for one in named(catalog, sorted(known))]
+    return _sorted([*found, *findings(held)])
 
 
 def _of_panel(prices: Panel, column: int) -> Tables:
@@ -210,6 +204,8 @@ def source_findings(
             rows = frame.sort("time").unique("time", keep="first", maintain_order=True)
             if source.table == "bars":
                 found += off_grid(series, rows, source.bar_ns)
+            if source.table == "funding":
+                found += jitter(series, rows)
             if source.table in ("funding", "bars") and catalog is not None:
                 name = "rate" if source.table == "funding" else "close"
                 found += against(series, catalog.read(series), rows, name)
