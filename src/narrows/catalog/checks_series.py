@@ -175,15 +175,15 @@ def off_grid(series: Series, frame: pl.DataFrame, spacing_ns: int) -> list[Findi
     """Stamps that are no multiple of their spacing, an hour or longer, since midnight UTC: late, or in
     another zone.
 
-    Where rows lie closer than the spacing, as after a change of interval, that distance counts.
+    Where rows lie closer on either side, as after a change of interval, that distance counts.
     Stamps less than a month apart are one finding.
     """
     times = _hour(_times(frame))
-    if spacing_ns < HOUR_NS or DAY_NS % spacing_ns:
+    if len(times) < 2 or spacing_ns < HOUR_NS or DAY_NS % spacing_ns:
         return []
-    before = np.diff(times, prepend=times[0] - spacing_ns)
-    after = np.append(before[1:], spacing_ns)
-    due = np.maximum(HOUR_NS, np.minimum(spacing_ns, np.minimum(before, after)))
+    steps = np.diff(times)
+    before, after = np.append(steps[0], steps), np.append(steps, steps[-1])
+    due = np.maximum(HOUR_NS, np.minimum(spacing_ns, np.maximum(before, after)))
     late = np.where(times % spacing_ns == 0, 0, times % due)
     found = []
     for span in spans(times, late != 0, 31 * DAY_NS):
