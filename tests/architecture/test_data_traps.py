@@ -38,7 +38,7 @@ def test_every_trap_of_the_data_is_in_the_table() -> None:
     """The headings under which the traps were collected."""
     headings = set(re.findall(r"^\| \*\*(.+?)\*\*", PAGE, re.MULTILINE))
     assert headings == {
-        "Bar stamps", "Carried-forward funding", "After delivery", "Clocks", "Changing intervals", "Stale or thin",
-        "Broken bars", "Settlement hours differ", "Stationarity", "Parity regressions", "Delivery", "Missing",
-        "Option prices", "Rows stamped by the authors", "Depth before the first snapshot",
+        "Bar stamps", "Carried-forward funding", "After delivery", "Clocks", "Changing intervals",
+        "Stale or thin", "Broken bars", "Settlement hours differ", "Stationarity", "Parity regressions",
+        "Delivery", "Missing", "Option prices", "Rows stamped by the authors", "Depth before the first snapshot",
     }  # fmt: skip

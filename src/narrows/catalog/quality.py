@@ -110,25 +110,23 @@ def catalog_findings(catalog: Catalog) -> list[Finding]:
 
 
 def _of_panel(prices: Panel, column: int) -> Tables:
-    """One instrument of a panel as tables; a row without a value is not in its table."""
-    one = prices.instruments[column]
+    """One instrument of a panel as tables; a row without any of the values is not in its table."""
 
-    def table(*names: str, needs: str) -> pl.DataFrame:
-        rows = ~np.isnan(prices.fields[needs][:, column])
-        values = {name: prices.fields[name][rows, column] for name in names}
-        return pl.DataFrame({"time": prices.time_ns[rows]} | values)
+    def table(*names: str) -> pl.DataFrame:
+        values = {name: prices.fields[name][:, column] for name in names}
+        known = ~np.logical_and.reduce([np.isnan(one) for one in values.values()])
+        return pl.DataFrame(
+            {"time": prices.time_ns[known]} | {name: one[known] for name, one in values.items()}
+        )
 
+    rates = table("funding", "funding_h").rename({"funding": "rate", "funding_h": "interval_h"})
     frames = {
-        "bars": table("open", "high", "low", "close", needs="close").with_columns(
-            bar_ns=pl.lit(prices.bar_ns)
-        ),
-        "quotes": table("bid", "ask", needs="bid"),
-        "funding": table("funding", "funding_h", needs="funding").rename(
-            {"funding": "rate", "funding_h": "interval_h"}
-        ),
-        "marks": table("mark", "index", "premium", needs="mark"),
+        "bars": table("open", "high", "low", "close").with_columns(bar_ns=pl.lit(prices.bar_ns)),
+        "quotes": table("bid", "ask"),
+        "funding": rates,
+        "marks": table("index", "premium"),  # the mark may be a close that stands in for it
     }
-    return Tables(one, {name: frame for name, frame in frames.items() if not frame.is_empty()})
+    return Tables(prices.instruments[column], {n: frame for n, frame in frames.items() if frame.height})
 
 
 def panel_findings(prices: Panel) -> list[Finding]:
@@ -152,6 +150,7 @@ def open_findings(found: Iterable[Finding], data: Data) -> list[Finding]:
 
 
 _PLURALS = {
+    "range": "out of range",
     "stale": "stale",
     "crossed": "crossed",
     "backwards": "backwards",
