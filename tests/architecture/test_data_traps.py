@@ -40,5 +40,6 @@ def test_every_trap_of_the_data_is_in_the_table() -> None:
     assert headings == {
         "Bar stamps", "Carried-forward funding", "After delivery", "Clocks", "Changing intervals",
         "Stale or thin", "Broken bars", "Settlement hours differ", "Stationarity", "Parity regressions",
-        "Delivery", "Missing", "Option prices", "Rows stamped by the authors", "Depth before the first snapshot",
+        "Delivery", "Missing", "Option prices", "Rows stamped by the authors",
+        "Depth before the first snapshot",
     }  # fmt: skip
