@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from narrows.catalog.checks_across import Tables, against
-from narrows.catalog.checks_series import crossed, jitter, order
+from narrows.catalog.checks_series import crossed, gap, jitter, order
 from narrows.catalog.finding import CONSEQUENCES, Finding, local_quantile, runs, spans
 from narrows.catalog.quality import counted, findings, panel_findings
 from narrows.catalog.store import Series
@@ -141,6 +141,16 @@ def test_a_missing_settlement_is_a_gap(seed: int) -> None:
     assert (one.table, one.count, one.start) == ("funding", 1, hour(8 * 51 - 1))
 
 
+def test_weekends_of_a_market_that_closes_are_no_gaps() -> None:
+    days = pl.datetime_range(pl.datetime(2024, 1, 1), pl.datetime(2024, 12, 31), "1d", eager=True)
+    frame = pl.DataFrame({"time": days.dt.timestamp("ns"), "bar_ns": DAY_NS})
+    open_days = frame.filter(days.dt.weekday() <= 5)
+    series = Series("bars", "nyse", "SPY-USD")
+    assert gap(series, open_days) == []
+    (one,) = gap(series, frame.filter(pl.int_range(pl.len()) != 100))
+    assert one.count == 1
+
+
 @SEEDS
 def test_closes_that_stay_are_stale(seed: int) -> None:
     frames = market(seed)
@@ -207,6 +217,20 @@ def test_a_bar_that_stops_early_is_broken(seed: int, bps: float) -> None:
     (one,) = only(frames, "broken_bar")
     assert (one.symbol, one.start, one.end, one.count) == ("BTC-USDT-PERP", hour(1500), hour(1500), 1)
     assert float(one.detail.split()[1]) == pytest.approx(-bps, abs=2.0)
+
+
+def test_bars_of_another_length_before_do_not_hide_a_broken_one() -> None:
+    """A series from two sources: bars of 8 h first, then of 1 h."""
+    frames = market(3)
+    hourly = stopped_early(frames[PERP]["bars"], 1500, 20.0)
+    merged = hourly[:800].group_by(pl.int_range(800) // 8, maintain_order=True)
+    first = merged.agg(
+        pl.last("time"), bar_ns=8 * pl.first("bar_ns"), open=pl.first("open"), high=pl.max("high"),
+        low=pl.min("low"), close=pl.last("close"),
+    )  # fmt: skip
+    frames[PERP]["bars"] = pl.concat([first.select(hourly.columns), hourly[800:]])
+    (one,) = only(frames, "broken_bar")
+    assert (one.symbol, one.start) == ("BTC-USDT-PERP", hour(1500))
 
 
 @SEEDS

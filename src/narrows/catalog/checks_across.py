@@ -72,8 +72,16 @@ class Tables:
 
     @property
     def bar_ns(self) -> int:
-        """Length of its bars; 0 without bars."""
-        return int(self.frames["bars"]["bar_ns"][0]) if self.has("bars") else 0
+        """Length of most of its bars; 0 without bars."""
+        return int(self.frames["bars"]["bar_ns"].mode().sort()[0]) if self.has("bars") else 0
+
+    @property
+    def of_one_length(self) -> "Tables":
+        """Without the bars that are longer or shorter than most: they cannot be compared row by row."""
+        if not self.has("bars") or self.frames["bars"]["bar_ns"].n_unique() == 1:
+            return self
+        bars = self.frames["bars"].filter(pl.col("bar_ns") == self.bar_ns)
+        return Tables(self.instrument, {**self.frames, "bars": bars})
 
 
 def _reference(one: Tables, group: Sequence[Tables], times: Int1D) -> Float1D:

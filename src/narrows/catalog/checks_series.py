@@ -53,8 +53,10 @@ def order(series: Series, frame: pl.DataFrame) -> list[Finding]:
 
 
 def gap(series: Series, frame: pl.DataFrame) -> list[Finding]:
-    """Holes in what is regular: by the bar, by the interval of funding; else by the commonest distance,
-    if nine tenths of the rows keep to it.
+    """Holes in what is regular: by the bar, by the interval of funding; else by the commonest distance.
+
+    Tables that do not say how far apart their rows are, and bars of a day, must keep to it in nine
+    tenths of the rows: a market that closes at weekends has no holes there.
 
     Holes less than a day apart are one finding; `count` is the number of missing rows.
     """
@@ -64,7 +66,8 @@ def gap(series: Series, frame: pl.DataFrame) -> list[Finding]:
     expected = np.full(len(steps), due) if isinstance(due, int) else due.to_numpy()[1:]
     if not len(steps) or (expected <= 0).any():
         return []
-    if series.table not in ("bars", "funding") and (steps == expected).mean() < REGULAR:
+    told = series.table in ("bars", "funding") and (expected < DAY_NS).any()
+    if not told and (steps == expected).mean() < REGULAR:
         return []
     missing = np.maximum(0, np.round(steps / expected) - 1).astype(np.int64)
     found = []

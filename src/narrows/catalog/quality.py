@@ -90,7 +90,7 @@ def findings(held: Iterable[Tables]) -> list[Finding]:
     for _, group in groupby(by_coin, key=lambda one: one.instrument.base):
         members = list(group)
         found += [each for one in members for each in _alone(one)]
-        found += _together(members)
+        found += _together([one.of_one_length for one in members])
     return _sorted(found)
 
 
