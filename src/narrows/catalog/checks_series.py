@@ -66,8 +66,8 @@ def gap(series: Series, frame: pl.DataFrame) -> list[Finding]:
     expected = np.full(len(steps), due) if isinstance(due, int) else due.to_numpy()[1:]
     if not len(steps) or (expected <= 0).any():
         return []
-    told = series.table in ("bars", "funding") and (expected < DAY_NS).any()
-    if not told and (steps == expected).mean() < REGULAR:
+    said = series.table in ("bars", "funding") and bool((expected < DAY_NS).any())
+    if not said and (steps == expected).mean() < REGULAR:
         return []
     missing = np.maximum(0, np.round(steps / expected) - 1).astype(np.int64)
     found = []
