@@ -104,8 +104,9 @@ def test_backtest_prints_the_keys_that_tools_depend_on(
     status, out, err = said(capsys, "backtest", desk, "--json")
     assert (status, err) == (0, "")
     told = json.loads(out)
-    assert list(told) == [*RESULT, "report", "verdict"]
+    assert list(told) == [*RESULT, "report", "verdict", "findings"]
     assert Path(told["report"]).read_text("utf-8")
+    assert told["findings"] == 0
     assert told["verdict"].endswith(".")
     assert list(told["ledger"]) == LEDGER
     assert told["equity_end"] - told["equity_start"] == pytest.approx(sum(told["ledger"].values()), abs=1e-3)

@@ -24,6 +24,7 @@ standard output.
 _VERBS = {
     "demo": "The whole job, offline, on the embedded synthetic market.",
     "ingest": "Local files into the catalogue, by a declared mapping.",
+    "quality": "What is wrong or odd in the data; nothing is repaired silently.",
     "scan": "Every spread of a universe, ranked by what it pays after costs.",
     "backtest": "Simulate a desk, write its report.",
 }

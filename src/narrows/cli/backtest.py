@@ -1,12 +1,18 @@
 """`narrows backtest`."""
 
+import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from narrows.catalog import load_desk, load_panel
+from narrows.catalog import load_desk
+from narrows.catalog.desk import as_stored
+from narrows.catalog.finding import Finding
+from narrows.catalog.quality import counted, kinds, open_findings, panel_findings
+from narrows.catalog.repair import edited
 from narrows.cli.render import Bars, money, number, out, percent, print_json, print_table
 from narrows.core.config import Desk
 from narrows.core.panel import Panel
@@ -24,6 +30,9 @@ def backtest(
 ) -> None:
     """Simulate a desk, write its report.
 
+    What is wrong or odd in the data of its window is counted on standard error, and noted in the
+    report; `narrows quality --desk DESK` tells more.
+
     Parameters
     ----------
     desk
@@ -34,14 +43,30 @@ def backtest(
         Print one JSON object instead of tables.
     """
     settings = load_desk(desk)
-    result = simulated(settings, load_panel(settings))
+    panel, found = checked(settings)
+    if found:
+        warning = f"narrows: {counted(found)}; see `narrows quality --desk {desk}`"
+        print(warning, file=sys.stderr)
+    result = simulated(settings, panel)
     path = report or default_report(result)
     write_report(result, path)
     if json:
-        print_json(summary(result) | {"report": str(path), "verdict": verdict(result)})
+        print_json(
+            summary(result) | {"report": str(path), "verdict": verdict(result), "findings": len(found)}
+        )
         return
     print_result(result)
     out.print(f"Report: {path}")
+
+
+def checked(desk: Desk) -> tuple[Panel, list[Finding]]:
+    """The panel of a desk, and the findings in it that the desk file does not cover, noted by kind."""
+    stored = as_stored(desk)
+    found = open_findings(panel_findings(stored), desk.data)
+    panel = edited(stored, desk.data)
+    where = "see `narrows quality`, exclude or repair what matters in [data]"
+    notes = tuple(f"data: {told}; {where}" for told in kinds(found))
+    return replace(panel, notes=panel.notes + notes), found
 
 
 def simulated(desk: Desk, panel: Panel) -> Result:
