@@ -9,6 +9,7 @@ Float1D = np.ndarray[tuple[int], np.dtype[np.float64]]
 Float2D = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 Float3D = np.ndarray[tuple[int, int, int], np.dtype[np.float64]]
 Int1D = np.ndarray[tuple[int], np.dtype[np.int64]]
+Bool1D = np.ndarray[tuple[int], np.dtype[np.bool_]]
 Int2D = np.ndarray[tuple[int, int], np.dtype[np.int64]]
 FloatArray = npt.NDArray[np.float64]
 
