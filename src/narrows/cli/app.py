@@ -26,6 +26,7 @@ _VERBS = {
     "ingest": "Local files into the catalogue, by a declared mapping.",
     "scan": "Every spread of a universe, ranked by what it pays after costs.",
     "backtest": "Simulate a desk, write its report.",
+    "compare": "Simulate several desks, show them side by side.",
 }
 
 app = App(name="narrows", help=_HELP, version=__version__, help_format="markdown")

@@ -10,8 +10,10 @@ from narrows.catalog import load_desk, load_panel
 from narrows.cli.render import Bars, money, number, out, percent, print_json, print_table
 from narrows.core.config import Desk
 from narrows.core.panel import Panel
+from narrows.core.restate import coin_prices, restated
 from narrows.core.result import Result
 from narrows.report import summary, verdict, write_report
+from narrows.report.numbers import digits_of
 from narrows.sim.backtest import backtest as run_backtest
 
 
@@ -20,6 +22,7 @@ def backtest(
     /,
     *,
     report: Path | None = None,
+    currency: Annotated[str | None, Parameter(name="--in")] = None,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Simulate a desk, write its report.
@@ -30,12 +33,18 @@ def backtest(
         Desk file (TOML); see examples/desk.toml.
     report
         Where the HTML report goes; default reports/NAME-HASH.html.
+    currency
+        Reckon in this coin instead of the desk's currency, as --in BTC.
     json
         Print one JSON object instead of tables.
     """
     settings = load_desk(desk)
-    result = simulated(settings, load_panel(settings))
-    path = report or default_report(result)
+    panel = load_panel(settings)
+    result = simulated(settings, panel)
+    if currency is not None and currency != settings.currency:
+        source, prices = coin_prices(panel, currency)
+        result = restated(result, prices, currency, source)
+    path = report or default_report(result, currency)
     write_report(result, path)
     if json:
         print_json(summary(result) | {"report": str(path), "verdict": verdict(result)})
@@ -50,10 +59,11 @@ def simulated(desk: Desk, panel: Panel) -> Result:
         return run_backtest(desk, panel, progress=bars)
 
 
-def default_report(result: Result) -> Path:
+def default_report(result: Result, currency: str | None = None) -> Path:
     """Where a report goes if nobody says."""
     name = "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in result.desk.name)
-    return Path("reports") / f"{name}-{result.provenance.config_hash[:8]}.html"
+    coin = "" if currency is None else f"-{currency}"
+    return Path("reports") / f"{name}-{result.provenance.config_hash[:8]}{coin}.html"
 
 
 def print_result(result: Result) -> None:
@@ -62,8 +72,9 @@ def print_result(result: Result) -> None:
     out.print(f"[bold]{result.desk.name}[/]  {told['start']} → {told['end']}, {told['bars']} bars")
     out.print(verdict(result))
     out.print()
+    start = _amount(result, result.equity_start)
     facts = [
-        ("equity", f"{money(result.equity_start)} → {money(result.equity_end)} {result.desk.currency}"),
+        ("equity", f"{start} → {_amount(result, result.equity_end)} {result.desk.currency}"),
         ("return on collateral", f"{_percent(told, 'return_on_collateral_apr')} a year, simple"),
         ("hurdle", f"{_percent(told, 'hurdle_apr')} a year"),
         ("Sharpe, over zero", _number(told, "sharpe")),
@@ -76,9 +87,13 @@ def print_result(result: Result) -> None:
         ),
     ]
     print_table("Result", ("", ""), facts, numbers=(1,))
-    ledger = [(name, money(amount)) for name, amount in result.ledger.by_category.items() if amount]
-    ledger.append(("total", money(result.ledger.total)))
+    ledger = [(name, _amount(result, amount)) for name, amount in result.ledger.by_category.items() if amount]
+    ledger.append(("total", _amount(result, result.ledger.total)))
     print_table(f"Where it came from, {result.desk.currency}", ("category", "amount"), ledger, numbers=(1,))
+
+
+def _amount(result: Result, amount: float) -> str:
+    return money(amount, digits_of(result))
 
 
 def _percent(told: Mapping[str, object], key: str) -> str:

@@ -41,7 +41,9 @@ def coin_prices(panel: Panel, coin: str) -> tuple[str, Float1D]:
     """
     on_coin = [(column, one) for column, one in enumerate(panel.instruments) if one.base == coin]
     choices = [(column, one, "mark") for column, one in on_coin if not one.is_derivative]
-    choices += [(column, one, name) for name in ("index", "mark") for column, one in on_coin if one.is_derivative]
+    choices += [
+        (column, one, name) for name in ("index", "mark") for column, one in on_coin if one.is_derivative
+    ]
     for column, one, name in choices:
         first = panel.open[:1, column]
         path = np.concatenate((first, panel.fields[name][:, column]))
@@ -55,7 +57,7 @@ def coin_prices(panel: Panel, coin: str) -> tuple[str, Float1D]:
     )
 
 
-def restated(result: Result, prices: Float1D, currency: str) -> Result:
+def restated(result: Result, prices: Float1D, currency: str, source: str = "") -> Result:
     """The same run reckoned in another currency.
 
     Each increment of the ledger is divided by the price at its close; what the equity that was
@@ -71,6 +73,8 @@ def restated(result: Result, prices: Float1D, currency: str) -> Result:
         Price of one unit of `currency` in the currency of the result: at the open of the first
         bar, then at each close. See `coin_prices`.
     currency : str
+    source : str
+        Where the prices come from, for the notes.
 
     Returns
     -------
@@ -83,7 +87,9 @@ def restated(result: Result, prices: Float1D, currency: str) -> Result:
     """
     where = f"restate {result.desk.name} in {currency}"
     if prices.shape != (len(result.time_ns) + 1,):
-        raise DataError(f"{len(prices)} prices for {len(result.time_ns)} bars", where, "give one more than bars")
+        raise DataError(
+            f"{len(prices)} prices for {len(result.time_ns)} bars", where, "give one more than bars"
+        )
     if not (np.isfinite(prices) & (prices > 0.0)).all():
         raise DataError("a price is not a positive number", where, "fill or shorten the run")
     at = prices[1:]
@@ -102,6 +108,7 @@ def restated(result: Result, prices: Float1D, currency: str) -> Result:
     amounts[1, fx] = revalued.sum()
     moved[:, fx] += revalued
     inverse = _inverse(result)
+    at_what = f" at the {source}" if source else ""
     return replace(
         result,
         desk=desk,
@@ -113,7 +120,10 @@ def restated(result: Result, prices: Float1D, currency: str) -> Result:
         fills=_fills(result, result.fills, prices, inverse),
         liquidated_high_low=_fills(result, result.liquidated_high_low, prices, inverse),
         ledger=Ledger(_ROWS, amounts),
-        notes=(f"restated from {result.desk.currency} in {currency}; doing nothing is holding it", *result.notes),
+        notes=(
+            f"{result.desk.currency} restated in {currency}{at_what}; the hurdle is holding it",
+            *result.notes,
+        ),
     )
 
 

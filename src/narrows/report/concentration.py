@@ -8,8 +8,20 @@ import numpy as np
 from narrows.core.arrays import Float1D
 from narrows.core.result import Result
 from narrows.core.time import DAY_NS
-from narrows.report.figure import COLOURS, GREY, POINTS, SERIES, Figure, Spec, curve, frame, plain_axis, side
-from narrows.report.figure import stacked, time_axis
+from narrows.report.figure import (
+    COLOURS,
+    GREY,
+    POINTS,
+    SERIES,
+    Figure,
+    Spec,
+    curve,
+    frame,
+    plain_axis,
+    side,
+    stacked,
+    time_axis,
+)
 from narrows.report.months import daily_profit, months
 from narrows.report.numbers import (
     count,
@@ -87,12 +99,14 @@ def shares(result: Result) -> Figure:
             domain=rows[number], tickformat=".0%", range=[0, 1], nticks=3, title=side(f"by {one.kind}")
         )
     layout = frame(
-        110 + 120 * max(len(several), 1), xaxis=time_axis(result, anchor=f"y{len(several)}" if len(several) > 1 else "y"),
+        110 + 120 * max(len(several), 1),
+        xaxis=time_axis(result, anchor=f"y{len(several)}" if len(several) > 1 else "y"),
         **(axes or {"yaxis": plain_axis()}),
-    )  # fmt: skip
+    )
     about = (
-        "At each close the value of all legs, long and short, is one; the areas say how much of it stood at each "
-        "venue, in each coin, in each spread. Nothing is drawn of a kind that there is only one of."
+        "At each close the value of all legs, long and short, is one; the areas say how much of it stood "
+        "at each venue, in each coin, in each spread. Nothing is drawn of a kind that there is only one "
+        "of."
     )
     caption = "Share of the value of all legs; empty where nothing was held."
     return Figure("shares", "Where the positions stood", caption, tuple(data), layout, about)
@@ -103,16 +117,18 @@ def days(result: Result) -> Figure:
     _, profit = daily_profit(result)
     ranked = np.sort(profit)[::-1]
     path = np.concatenate(((0.0,), np.cumsum(ranked)))
-    at = np.arange(len(path))
     digits = digits_of(result)
     line: Spec = {"color": COLOURS["basis"], "width": 1.8}
-    drawn = {
-        "type": "scatter", "mode": "lines", "x": at.tolist() if len(at) <= POINTS else None, "y": path.tolist(),
-        "line": line, "fill": "tozeroy", "fillcolor": "rgba(59,125,216,0.12)", "name": "profit",
+    drawn: Spec = {
+        "type": "scatter",
+        "mode": "lines",
+        "y": path.tolist(),
+        "line": line,
+        "fill": "tozeroy",
+        "fillcolor": "rgba(59,125,216,0.12)",
+        "name": "profit",
         "hovertemplate": f"the best %{{x}} days: %{{y:+,.{digits}f}} {result.desk.currency}<extra></extra>",
-    }  # fmt: skip
-    if drawn["x"] is None:
-        del drawn["x"]
+    }
     number = days_for(profit, MOST)
     caption = f"{result.desk.currency}, days sorted from the best to the worst."
     if number is not None:
@@ -126,8 +142,8 @@ def days(result: Result) -> Figure:
         margin={"l": 56, "r": 12, "t": 14, "b": 44},
     )
     about = (
-        "The curve adds up the days, best first. Steep at the left means that few days made the profit; where it "
-        "turns down the losing days begin; its right end is the profit of the run."
+        "The curve adds up the days, best first. Steep at the left means that few days made the profit; "
+        "where it turns down the losing days begin; its right end is the profit of the run."
     )
     some = bool(len(profit)) and bool(profit.any())
     return Figure("days", "How many days made it", caption, (drawn,) if some else (), layout, about)
@@ -179,7 +195,8 @@ def _earner(result: Result) -> list[tuple[str, str, str]]:
     if not known or not plus > 0.0 or len(gained) == 1:
         return []
     best = max(gained, key=lambda spread: gained[spread])
-    said = f"{names[best]}: {money(gained[best], digits_of(result))} {result.desk.currency}, of what the spreads that earned did"
+    amount = f"{money(gained[best], digits_of(result))} {result.desk.currency}"
+    said = f"{names[best]}: {amount}, of what the spreads that earned did"
     return [("best spread", percent(gained[best] / plus, 0), said)]
 
 
@@ -190,19 +207,44 @@ def _times(result: Result) -> list[tuple[str, str, str]]:
     rows = []
     number = days_for(profit, MOST)
     if number is not None:
-        rows.append((f"days for {percent(MOST, 0)} of the profit", f"{number:,}", f"of {len(profit):,} days, the best first"))
+        rows.append(
+            (
+                f"days for {percent(MOST, 0)} of the profit",
+                f"{number:,}",
+                f"of {len(profit):,} days, the best first",
+            )
+        )
     ten = float(np.sort(profit)[::-1][:10].sum())
-    rows.append(("without the ten best days", money(total - ten, digits), f"{currency}, instead of {money(total, digits)}"))
+    rows.append(
+        (
+            "without the ten best days",
+            money(total - ten, digits),
+            f"{currency}, instead of {money(total, digits)}",
+        )
+    )
     best, worst = int(np.argmax(profit)), int(np.argmin(profit))
-    rows.append(("best, worst day", money(float(profit[best]), digits), f"{labels[best]}; {money(float(profit[worst]), digits)} on {labels[worst]}"))
+    rows.append(
+        (
+            "best, worst day",
+            money(float(profit[best]), digits),
+            f"{labels[best]}; {money(float(profit[worst]), digits)} on {labels[worst]}",
+        )
+    )
     each = months(result)
     top, low = int(np.argmax(each.profit)), int(np.argmin(each.profit))
-    rows.append(("best, worst month", money(float(each.profit[top]), digits), f"{each.label[top]}; {money(float(each.profit[low]), digits)} in {each.label[low]}"))
+    rows.append(
+        (
+            "best, worst month",
+            money(float(each.profit[top]), digits),
+            f"{each.label[top]}; {money(float(each.profit[low]), digits)} in {each.label[low]}",
+        )
+    )
     start, end = longest_under_water(equity_path(result))
     if end > start:
         opened = int(result.time_ns[0]) - result.desk.bar_ns
         length = (end - start) * result.desk.bar_ns / DAY_NS
         still = ", not made good by the end" if equity_path(result)[end] < equity_path(result)[start] else ""
-        said = f"days, from {moment(opened + start * result.desk.bar_ns)} to {moment(opened + end * result.desk.bar_ns)}{still}"
+        ends = [moment(opened + point * result.desk.bar_ns) for point in (start, end)]
+        said = f"days, from {ends[0]} to {ends[1]}{still}"
         rows.append(("longest under water", decimal(length, 1), said))
     return rows

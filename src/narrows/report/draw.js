@@ -8,9 +8,12 @@ for (const plot of document.querySelectorAll(".plot")) {
   if (phone) layout.dragmode = false;
   Plotly.newPlot(plot, data, layout, { responsive: true, displayModeBar: false });
 }
-const fit = () => document.querySelectorAll(".plot").forEach((plot) => Plotly.Plots.resize(plot));
-addEventListener("beforeprint", fit);
-addEventListener("afterprint", fit);
+// A4 less its margins; half of that where two stand side by side. The page is laid out after this.
+const paper = (plot) => (plot.closest(".wide") || !plot.closest(".figures") ? 686 : 335);
+const resize = (width) =>
+  document.querySelectorAll(".plot").forEach((plot) => Plotly.relayout(plot, { width: width(plot), autosize: !width(plot) }));
+addEventListener("beforeprint", () => resize(paper));
+addEventListener("afterprint", () => resize(() => null));
 const root = document.documentElement;
 const dark = () => (root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
 const button = document.getElementById("theme");

@@ -30,15 +30,14 @@ from narrows.report.numbers import (
     yearly,
 )
 
-
 MEANING: dict[str, str] = {name.replace("_", " "): text for name, text in CATEGORIES.items()} | {
     "return on collateral": "profit over all capital tied up, idle or not, made annual without compounding",
     "doing nothing": "what the whole capital would have earned at the hurdle in the same time",
-    "Sharpe ratio": "mean of the bar returns over their standard deviation, made annual with the bars in 365 days",
+    "Sharpe ratio": "mean of the bar returns over their deviation, made annual with the bars in 365 days",
     "largest drawdown": "the largest fall of the equity from an earlier best close",
     "ledger against equity": "sum of the ledger less the change in equity: zero, but for rounding",
     "worst margin ratio": "maintenance margin over margin equity at a close; the venue liquidates at 1",
-    "worst inside the bar": "the same with all legs at their highs, then at their lows; the truth lies between",
+    "worst inside the bar": "the same, all legs at their highs, then at their lows; the truth lies between",
     "unhedged delta": "what the desk gains or loses if every price rises by its own amount, over equity",
     "lowest equity": "the lowest close against the capital at the start",
     "costs": "fees and slippage over the value of all that was traded",

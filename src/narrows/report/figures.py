@@ -10,6 +10,7 @@ from narrows.core.arrays import Int1D
 from narrows.core.ledger import CATEGORIES
 from narrows.core.result import Fills, Result
 from narrows.core.time import YEAR_H
+from narrows.report.concentration import days, shares
 from narrows.report.figure import (
     COLOURS,
     FEW_POINTS,
@@ -26,7 +27,6 @@ from narrows.report.figure import (
     stacked,
     time_axis,
 )
-from narrows.report.concentration import days, shares
 from narrows.report.funding import heat
 from narrows.report.gaps import PANELS, basis
 from narrows.report.numbers import (
@@ -100,9 +100,9 @@ def equity(result: Result) -> Figure:
     )
     caption = f"{result.desk.currency}, marked to market at each close; below, the fall from the last peak."
     about = (
-        "The blue line is what the desk is worth; the dashed one is what the capital would be worth at the hurdle, "
-        "without a trade. Where blue is above, the desk has beaten doing nothing so far. Red below: how far it "
-        "stands under its best close."
+        "The blue line is what the desk is worth; the dashed one is what the capital would be worth at "
+        "the hurdle, without a trade. Where blue is above, the desk has beaten doing nothing so far. Red "
+        "below: how far it stands under its best close."
     )
     return Figure("equity", "Equity against doing nothing", caption, data, layout, about)
 
@@ -120,7 +120,7 @@ def waterfall(result: Result) -> Figure:
     total, digits = result.ledger.total, digits_of(result)
     edges = np.concatenate((bases, bases + steps, (0.0, total)))
     least, most = float(np.nanmin(edges)), float(np.nanmax(edges))
-    room = 0.24 * (most - least) or 1.0
+    room = 0.36 * (most - least) or 1.0
     labels = [_word(name) for name in shown] + ["total"]
     bar = {
         "type": "bar",
@@ -177,8 +177,8 @@ def accrual(result: Result) -> Figure:
         caption += f"Funding: {said}{more}."
     layout = frame(330, xaxis=time_axis(result), yaxis=plain_axis(tickformat=".3~s"))
     about = (
-        "The same categories as in the waterfall, added up over time. A carry that works is a funding or basis line "
-        "that rises steadily while costs stay flat; steps are trades."
+        "The same categories as in the waterfall, added up over time. A carry that works is a funding or "
+        "basis line that rises steadily while costs stay flat; steps are trades."
     )
     return Figure("accrual", "How it built up", caption, tuple(data), layout, about)
 
@@ -206,7 +206,8 @@ def margin(result: Result) -> Figure:
     word = {"xref": "paper", "x": 1, "y": 0, "xanchor": "right", "yanchor": "bottom", "showarrow": False}
     both = np.concatenate((ratio, result.margin_ratio_high_low), axis=1)
     known = both[both > 0.0]
-    usual, high = float(np.quantile(known, 0.02)) if len(known) else 0.1, float(known.max(initial=1.0))
+    closes = ratio[~np.isnan(ratio)]
+    usual, high = float(np.quantile(closes, 0.02)) if len(closes) else 0.1, float(known.max(initial=1.0))
     floor = next(tick for tick in reversed(TICKS) if tick <= min(usual, 0.5) or tick == TICKS[0])
     layout = frame(
         330,
@@ -221,14 +222,17 @@ def margin(result: Result) -> Figure:
         shapes=[edge | {"line": {"color": RED, "width": 1.2, "dash": "dot"}}],
         annotations=[word | {"text": "liquidation at 1", "font": {"size": 11, "color": RED}}],
     )
-    caption = "Maintenance margin over margin equity, by wallet, logarithmic. Line: at closes; dotted: inside "
+    caption = (
+        "Maintenance margin over margin equity, by wallet, logarithmic. Line: at closes; dotted: inside "
+    )
     caption += "the bar, all legs at their highs or lows."
     caption += f" Below {floor:g} it is not drawn." if (known < floor).any() else ""
     caption += f" {WORST_RATIO:g} stands for all that is worse." if high >= WORST_RATIO else ""
     about = (
-        "A venue liquidates when what a position needs (maintenance) reaches what stands behind it (margin equity): at "
-        "a ratio of 1. A ratio of 0.05 means that a twentieth was needed. The truth between two closes lies between "
-        "the line and the dots. Nothing is drawn where no margin is needed."
+        "A venue liquidates when what a position needs (maintenance) reaches what stands behind it "
+        "(margin equity): at a ratio of 1. A ratio of 0.05 means that a twentieth was needed. The truth "
+        "between two closes lies between the line and the dots. Nothing is drawn where no margin is "
+        "needed."
     )
     return Figure("margin", "How near to liquidation", caption, tuple(data), layout, about)
 
@@ -310,8 +314,9 @@ def exposure(result: Result) -> Figure:
         caption += f" All {count(len(result.spreads), 'spread')}, summed by kind."
     drawn = tuple(data) if gross.any() else ()
     about = (
-        "Gross counts long and short legs alike: a hedge of 1 against 1 is 2 × equity. The red line is what a rise of "
-        "every price by its own amount would still gain or lose, as a share of the equity: it should be near zero."
+        "Gross counts long and short legs alike: a hedge of 1 against 1 is 2 × equity. The red line is "
+        "what a rise of every price by its own amount would still gain or lose, as a share of the equity: "
+        "it should be near zero."
     )
     return Figure("exposure", "Size, and what was not hedged", caption, drawn, layout, about)
 

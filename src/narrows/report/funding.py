@@ -91,7 +91,9 @@ def _rows(result: Result) -> list[tuple[str, int, Int1D, Float1D]]:
             first.setdefault(leg.instrument, number)
     bar_h = result.desk.bar_ns / HOUR_NS
     paid = np.abs(funding_paid(result)).sum(axis=0)
-    total = {name: sum(paid[n] for n, leg in enumerate(result.legs) if leg.instrument == name) for name in first}
+    total = {
+        name: sum(paid[n] for n, leg in enumerate(result.legs) if leg.instrument == name) for name in first
+    }
     chosen = sorted(first, key=lambda name: (-total[name], first[name]))[:ROWS]
     rows: list[tuple[str, int, Int1D, Float1D]] = []
     for name in chosen:
@@ -106,7 +108,7 @@ def _rows(result: Result) -> list[tuple[str, int, Int1D, Float1D]]:
             mine = (hour >= start) & (hour < start + wide)
             if mine.any():
                 prefix = f"{short} " if len(chosen) > 1 else ""
-                rows.append((f"{prefix}{start:02d} h", first[name], bars[mine], apart[mine]))
+                rows.append((f"{prefix}{start:02d} UTC", first[name], bars[mine], apart[mine]))
     return rows
 
 
@@ -144,7 +146,8 @@ def heat(result: Result) -> Figure:
         "hoverongaps": False,
         "colorbar": {
             "orientation": "h", "thickness": 8, "len": 0.34, "x": 1.0, "xanchor": "right", "y": 1.0,
-            "yanchor": "bottom", "tickformat": ".0%", "outlinewidth": 0, "nticks": 4, "ypad": 2,
+            "yanchor": "bottom", "tickformat": ".0%", "outlinewidth": 0, "nticks": 4, "ypad": 6,
+            "ticklabelposition": "outside top",
         },
         "hovertemplate": f"%{{y}}, {word} of %{{x|%Y-%m-%d}}<br>%{{z:.2%}} a year on average"
         f"<br>%{{customdata:+,.{digits}f}} {result.desk.currency} to this desk<extra></extra>",
@@ -158,8 +161,8 @@ def heat(result: Result) -> Figure:
     )
     caption = f"Annual rate settled, average of each {word}; green: longs paid shorts."
     about = (
-        "Each cell is the funding rate that the venue settled, made annual with the interval of each settlement and "
-        "averaged. Green cells pay whoever is short the perpetual, red ones whoever is long. Point at a cell for "
-        "what this desk was paid there. Empty cells had no settlement."
+        "Each cell is the funding rate that the venue settled, made annual with the interval of each "
+        "settlement and averaged. Green cells pay whoever is short the perpetual, red ones whoever is "
+        "long. Point at a cell for what this desk was paid there. Empty cells had no settlement."
     )
     return Figure("heat", "Funding over time", caption, (spec,) if rows else (), layout, about)

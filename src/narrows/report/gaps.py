@@ -33,10 +33,10 @@ STAMPS = 0.5  # height of the funding panel, of that of a gap
 NORMAL_DAYS = 30
 
 ABOUT = (
-    "The line is the gap between the two legs. In the shaded band it was where it usually is; above it the second "
-    "leg was dear. Markers show when the spread was entered, left, delivered or liquidated. Each stick below is one "
-    "funding payment: green was received by whoever held the spread long, red was paid. Drag to zoom, double-click "
-    "to see all."
+    "The line is the gap between the two legs. In the shaded band it was where it usually is; above it "
+    "the second leg was dear. Markers show when the spread was entered, left, delivered or liquidated. "
+    "Each stick below is one funding payment: green was received by whoever held the spread long, red was "
+    "paid. Drag to zoom, double-click to see all."
 )
 
 MARKERS: dict[str, Spec] = {
@@ -170,13 +170,13 @@ def basis(result: Result) -> Figure:
     With more than six spreads, those with the largest turnover.
     """
     chosen, left_out = busiest(result, PANELS)
-    panels = max(len(chosen), 1)
     names = spread_titles(result)
     paying = [np.isfinite(result.funding[:, legs_of(result, spread)]).any() for spread in sorted(chosen)]
     shares = [share for pays in paying for share in ((1.0, STAMPS) if pays else (1.0,))] or [1.0]
     domains = stacked(shares, GAP_PX / (PANEL_PX * sum(shares)))
     data: list[Spec] = []
-    titles, axes = [], {}
+    titles: list[Spec] = []
+    axes: Spec = {}
     shown: set[str] = set()
     for row, (spread, pays) in enumerate(zip(sorted(chosen), paying, strict=True)):
         number = "" if row == 0 else str(len(axes) + 1)
@@ -188,7 +188,7 @@ def basis(result: Result) -> Figure:
         data += _marks(result, spread, gap, axis, shown)
         if pays:
             below = str(len(axes) + 1)
-            axes[f"yaxis{below}"] = plain_axis(domain=domains[len(axes)], nticks=3, title=side("funding"))
+            axes[f"yaxis{below}"] = plain_axis(domain=domains[len(axes)], nticks=3, title=side("paid, bp"))
             data += stamps(result, spread, f"y{below}", legend=not any(paying[:row]))
     last = "y" if len(axes) < 2 else f"y{len(axes)}"
     layout = frame(

@@ -26,7 +26,7 @@ from narrows.report.tables import (
 )
 from narrows.report.worst import deepest, nearest
 
-_WIDE = {"equity", "basis", "heat", "margin", "shares"}
+_WIDE = {"equity", "basis", "heat", "margin", "shares", "equities", "ledgers"}
 _OPTIONAL = {"heat", "shares"}  # say nothing where there is nothing to say
 _LEDGER_TOLERANCE = 1e-9
 _SCREEN = 30  # rows
@@ -102,8 +102,9 @@ def _header(result: Result) -> str:
     if bars:
         start, end = iso(int(result.time_ns[0]) - desk.bar_ns), iso(int(result.time_ns[-1]))
         period = f"{start[:10]} to {end[:10]}, {count(bars, 'bar')} of {bar_h(result):g} h"
+    strategy = desk.strategy.replace("_", " ")
     about = (
-        f"{period}; {desk.capital:,.{digits_of(result)}f} {desk.currency} on {desk.strategy.replace('_', ' ')}, "
+        f"{period}; {desk.capital:,.{digits_of(result)}f} {desk.currency} on {strategy}, "
         f"{count(len(result.spreads), 'spread')} at {', '.join(result.wallets)}"
     )
     warning = ""
@@ -152,6 +153,10 @@ _PARTS = {
 }
 
 
+def _several_venues(result: Result) -> bool:
+    return len({name.partition(":")[0] for name in result.wallets}) > 1
+
+
 def _body(result: Result) -> str:
     bars, fills = len(result.time_ns), fills_table(result)
 
@@ -168,7 +173,7 @@ def _body(result: Result) -> str:
                 "source",
                 plots((waterfall(result), accrual(result)), bars),
                 section_html(ledger_table(result), "sum"),
-                section_html(venues_table(result), "sum") if len(result.wallets) > 1 else "",
+                section_html(venues_table(result), "sum") if _several_venues(result) else "",
             ),
             chapter("worst", plots((margin(result), deepest(result), nearest(result)), bars)),
             chapter("gap", plots((basis(result), heat(result)), bars), _foldable(holdings_table(result))),

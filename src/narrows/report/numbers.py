@@ -8,7 +8,7 @@ import numpy as np
 from narrows.analytics.metrics import max_drawdown, return_apr, returns, sharpe
 from narrows.core.arrays import Float1D, Float2D, Int1D
 from narrows.core.event import FILL_REASONS, FillReason
-from narrows.core.instrument import Instrument
+from narrows.core.instrument import Instrument, same_money
 from narrows.core.result import Fills, Result
 from narrows.core.time import HOUR_NS, YEAR_H, iso
 from narrows.core.units import apy
@@ -216,15 +216,17 @@ def verdict(result: Result) -> str:
     if not math.isfinite(earned):
         return "The equity is not a finite number: this run cannot be trusted."
     if not len(result.fills):
-        cash = f"holding cash would have earned {percent(hurdle)} a year"
+        cash = f"holding {_idle(result)} would have earned {percent(hurdle)} a year"
         return f"Did not trade: {_why_idle(result)}; {cash}."
     profit = result.equity_end - result.equity_start
     if hours(result) < _SHORTEST_YEARLY_H:
         return (
-            f"{'Made' if profit >= 0.0 else 'Lost'} {abs(profit):,.{digits_of(result)}f} {result.desk.currency} "
-            f"in {hours(result):,.0f} hours, too short to judge against a yearly hurdle."
+            f"{'Made' if profit >= 0.0 else 'Lost'} {abs(profit):,.{digits_of(result)}f} "
+            f"{result.desk.currency} in {hours(result):,.0f} hours, too short to judge against a yearly "
+            "hurdle."
         )
-    beaten = "that beat holding cash" if earned > hurdle else "holding cash was better"
+    idle = _idle(result)
+    beaten = f"that beat holding {idle}" if earned > hurdle else f"holding {idle} was better"
     word = "Earned" if earned >= 0.0 else "Lost"
     kind = yearly(result, 1).replace("−", "")
     text = f"{word} {percent(abs(earned))} a year ({kind}) on collateral "
@@ -232,6 +234,12 @@ def verdict(result: Result) -> str:
     if result.liquidations:
         text += f"; {count(result.liquidations, 'liquidation')} on the way"
     return text + "."
+
+
+def _idle(result: Result) -> str:
+    """What doing nothing means: cash, or the coin that a run is reckoned in."""
+    currency = result.desk.currency
+    return "cash" if same_money(currency, "USD") else currency
 
 
 def _why_idle(result: Result) -> str:

@@ -9,8 +9,19 @@ from narrows.core.arrays import Float1D, Int1D
 from narrows.core.result import Result
 from narrows.core.time import DAY_NS
 from narrows.core.units import to_bps
-from narrows.report.figure import COLOURS, GREY, RED, SERIES, Figure, Spec, curve, frame, plain_axis, side
-from narrows.report.figure import stacked
+from narrows.report.figure import (
+    COLOURS,
+    GREY,
+    RED,
+    SERIES,
+    Figure,
+    Spec,
+    curve,
+    frame,
+    plain_axis,
+    side,
+    stacked,
+)
 from narrows.report.gaps import MARKERS, spread_basis, trades_of
 from narrows.report.numbers import (
     WORST_RATIO,
@@ -86,7 +97,9 @@ def deepest(result: Result) -> Figure:
     made = "not made good by the end"
     if fall.back is not None:
         made = f"made good {_at(result, fall.back)}"
-    caption = f"Fell {percent(fall.depth, 2)} from {_at(result, fall.peak)} to {_at(result, fall.trough)}; {made}."
+    caption = (
+        f"Fell {percent(fall.depth, 2)} from {_at(result, fall.peak)} to {_at(result, fall.trough)}; {made}."
+    )
     return _zoom(result, "deepest", title, caption, max(fall.trough - 1, 0), None)
 
 
@@ -97,7 +110,7 @@ def nearest(result: Result) -> Figure:
     found = [one for one in (closes, inside) if one is not None and one[0] > 0.0]
     if not found:
         return Figure("nearest", title, "No margin was needed.", (), frame(200))
-    ratio, bar, wallet = max(found)
+    _, bar, wallet = max(found)
     said = [
         f"{_ratio(one[0])} {word}"
         for one, word in ((closes, "on closes"), (inside, "at highs and lows"))
@@ -138,17 +151,33 @@ def _zoom(result: Result, name: str, title: str, caption: str, bar: int, wallet:
         *_fills(result, spread, window, gap),
         _path(times, price, "y2", "price", "%{y:,.6g}", {"color": GREY} | thin),
         *_margins(result, window, wallet),
-        _path(times, result.equity[window], "y4", "equity", f"%{{y:,.{digits}f}}", {"color": COLOURS["basis"]} | thin),
+        _path(
+            times,
+            result.equity[window],
+            "y4",
+            "equity",
+            f"%{{y:,.{digits}f}}",
+            {"color": COLOURS["basis"]} | thin,
+        ),
     ]
     rows = stacked([1.0] * 4, 0.07)
     names = ("gap, bp", "price", "margin ratio", "equity")
     axes: Spec = {
-        f"yaxis{n + 1 if n else ''}": plain_axis(domain=rows[n], nticks=4, title=side(names[n]), tickformat=kind)
+        f"yaxis{n + 1 if n else ''}": plain_axis(
+            domain=rows[n], nticks=4, title=side(names[n]), tickformat=kind
+        )
         for n, kind in enumerate(("", ".4~s", ".3~g", ".5~s"))
     }
     when = moment(int(result.time_ns[bar]))
     line = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": when, "x1": when}
-    word = {"yref": "paper", "y": 1, "x": when, "yanchor": "bottom", "showarrow": False, "text": f"{when} UTC"}
+    word = {
+        "yref": "paper",
+        "y": 1,
+        "x": when,
+        "yanchor": "bottom",
+        "showarrow": False,
+        "text": f"{when} UTC",
+    }
     ends = [moment(int(times[0])), moment(int(times[-1]))]
     layout = frame(
         70 + 4 * PANEL_PX,
@@ -163,9 +192,10 @@ def _zoom(result: Result, name: str, title: str, caption: str, bar: int, wallet:
         **axes,
     )  # fmt: skip
     about = (
-        f"{DAYS} days before and after, every bar: the gap of {short_names(result)[spread]}, the spread with most at "
-        f"stake, with its fills; the price of its first leg; the margin ratio of {result.wallets[wallet]} on closes "
-        "(line) and with all legs at their highs or lows (dotted); the equity of the desk."
+        f"{DAYS} days before and after, every bar: the gap of {short_names(result)[spread]}, the spread "
+        "with most at stake, with its fills; the price of its first leg; the margin ratio of "
+        f"{result.wallets[wallet]} on closes (line) and with all legs at their highs or lows (dotted); the "
+        "equity of the desk."
     )
     return Figure(name, title, caption, tuple(data), layout, about)
 
