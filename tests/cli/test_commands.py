@@ -34,7 +34,7 @@ LEDGER = [
 RESULT = [
     "equity_start", "equity_end", "ledger", "residual_delta_max", "fills", "round_trips", "liquidations",
     "liquidations_high_low", "max_drawdown", "sharpe", "return_apr", "return_on_collateral_apr",
-    "hurdle_apr", "start", "end", "bars", "config_hash", "data_hash"
+    "hurdle_apr", "start", "end", "bars", "currency", "config_hash", "data_hash"
 ]  # fmt: skip
 SPREAD = [
     "spread", "kind", "anchor", "basis_bps", "fair_lo_bps", "fair_hi_bps", "outside_bps", "zscore",

@@ -39,6 +39,7 @@ def crowd(result: Result, copies: int) -> Result:
         legs=tuple(extra),
         mark=np.tile(result.mark, copies),
         position=np.tile(result.position, copies),
+        funding=np.tile(result.funding, copies),
     )
 
 

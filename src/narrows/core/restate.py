@@ -85,13 +85,7 @@ def restated(result: Result, prices: Float1D, currency: str, source: str = "") -
     DataError
         If there is not one positive price for each close and the start.
     """
-    where = f"restate {result.desk.name} in {currency}"
-    if prices.shape != (len(result.time_ns) + 1,):
-        raise DataError(
-            f"{len(prices)} prices for {len(result.time_ns)} bars", where, "give one more than bars"
-        )
-    if not (np.isfinite(prices) & (prices > 0.0)).all():
-        raise DataError("a price is not a positive number", where, "fill or shorten the run")
+    _check(result, prices, currency)
     at = prices[1:]
     desk = msgspec.structs.replace(
         result.desk,
@@ -125,6 +119,16 @@ def restated(result: Result, prices: Float1D, currency: str, source: str = "") -
             *result.notes,
         ),
     )
+
+
+def _check(result: Result, prices: Float1D, currency: str) -> None:
+    where = f"restate {result.desk.name} in {currency}"
+    if prices.shape != (len(result.time_ns) + 1,):
+        raise DataError(
+            f"{len(prices)} prices for {len(result.time_ns)} bars", where, "give one more than bars"
+        )
+    if not (np.isfinite(prices) & (prices > 0.0)).all():
+        raise DataError("a price is not a positive number", where, "fill or shorten the run")
 
 
 def _inverse(result: Result) -> Bool1D:

@@ -11,7 +11,6 @@ import msgspec
 import numpy as np
 
 from narrows.analytics.metrics import drawdown_path
-from narrows.core.arrays import Float1D
 from narrows.core.config import Desk, Venue
 from narrows.core.errors import ConfigError
 from narrows.core.ledger import CATEGORIES
@@ -160,10 +159,10 @@ def equities(results: Sequence[Result]) -> Figure:
         line: Spec = {"color": SERIES[number % len(SERIES)], "width": 1.7}
         times = np.concatenate((result.time_ns[:1] - result.desk.bar_ns, result.time_ns))
         path = equity_path(result)
-        gain: Float1D = path / result.equity_start - 1.0
+        gain = np.asarray(path / result.equity_start - 1.0)
         fall = -drawdown_path(path)
         apr = result.desk.hurdle.apr
-        idle: Float1D = apr * np.arange(len(times)) * bar_h(result) / YEAR_H
+        idle = np.asarray(apr * np.arange(len(times)) * bar_h(result) / YEAR_H)
         same: Spec = {"legendgroup": name, "hovertemplate": "%{y:.2%}"}
         data.append(curve(times, gain, extremes(gain, POINTS), name=name, line=line, **same))
         dash = line | {"width": 1, "dash": "dash"}

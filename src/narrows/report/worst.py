@@ -160,6 +160,18 @@ def _zoom(result: Result, name: str, title: str, caption: str, bar: int, wallet:
             {"color": COLOURS["basis"]} | thin,
         ),
     ]
+    layout = _panels(times, moment(int(result.time_ns[bar])))
+    about = (
+        f"{DAYS} days before and after, every bar: the gap of {short_names(result)[spread]}, the spread "
+        "with most at stake, with its fills; the price of its first leg; the margin ratio of "
+        f"{result.wallets[wallet]} on closes (line) and with all legs at their highs or lows (dotted); the "
+        "equity of the desk."
+    )
+    return Figure(name, title, caption, tuple(data), layout, about)
+
+
+def _panels(times: Int1D, when: str) -> Spec:
+    """Four panels under each other, and a line through all of them at the moment in question."""
     rows = stacked([1.0] * 4, 0.07)
     names = ("gap, bp", "price", "margin ratio", "equity")
     axes: Spec = {
@@ -168,7 +180,6 @@ def _zoom(result: Result, name: str, title: str, caption: str, bar: int, wallet:
         )
         for n, kind in enumerate(("", ".4~s", ".3~g", ".5~s"))
     }
-    when = moment(int(result.time_ns[bar]))
     line = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": when, "x1": when}
     word = {
         "yref": "paper",
@@ -179,7 +190,7 @@ def _zoom(result: Result, name: str, title: str, caption: str, bar: int, wallet:
         "text": f"{when} UTC",
     }
     ends = [moment(int(times[0])), moment(int(times[-1]))]
-    layout = frame(
+    return frame(
         70 + 4 * PANEL_PX,
         hoversubplots="axis",
         showlegend=False,
@@ -191,13 +202,6 @@ def _zoom(result: Result, name: str, title: str, caption: str, bar: int, wallet:
         annotations=[word | {"font": {"size": 11}}],
         **axes,
     )  # fmt: skip
-    about = (
-        f"{DAYS} days before and after, every bar: the gap of {short_names(result)[spread]}, the spread "
-        "with most at stake, with its fills; the price of its first leg; the margin ratio of "
-        f"{result.wallets[wallet]} on closes (line) and with all legs at their highs or lows (dotted); the "
-        "equity of the desk."
-    )
-    return Figure(name, title, caption, tuple(data), layout, about)
 
 
 def _path(times: Int1D, values: Float1D, axis: str, name: str, hover: str, line: Spec) -> Spec:
