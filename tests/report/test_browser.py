@@ -26,6 +26,7 @@ REPOSITORY = Path(__file__).parents[2]
 ARTEFACTS = REPOSITORY / "artefacts"
 SIZES = {1280: 900, 390: 844}
 DRAWN = "() => [...document.querySelectorAll('.plot')].every(plot => plot.querySelector('.main-svg'))"
+PAPER = "getComputedStyle(document.body).backgroundColor"
 # what sticks out of the page, unless it lies in something that scrolls by itself
 OVERFLOW = """() => [...document.querySelectorAll('main *')].filter(one => {
   const box = one.getBoundingClientRect();
@@ -71,8 +72,8 @@ def demo() -> tuple[Result, Panel]:
 def opened(browser: Browser) -> Iterator[Callable[..., Shown]]:
     pages: list[Page] = []
 
-    def show(path: Path, width: int = 1280, scheme: Any = "light") -> Shown:
-        page = browser.new_page(viewport={"width": width, "height": SIZES[width]}, color_scheme=scheme)
+    def show(path: Path, width: int = 1280) -> Shown:
+        page = browser.new_page(viewport={"width": width, "height": SIZES[width]}, color_scheme="light")
         pages.append(page)
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text))
@@ -97,20 +98,21 @@ def check(shown: Shown, name: str) -> None:
     assert shown.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", SIZES)
-def test_the_demo_report(
-    demo: tuple[Result, Panel], tmp_path: Path, opened: Callable[..., Shown], width: int, scheme: str
+def test_the_demo_report_on_light_and_dark(
+    demo: tuple[Result, Panel], tmp_path: Path, opened: Callable[..., Shown], width: int
 ) -> None:
     write_report(demo[0], tmp_path / "demo.html")
-    shown = opened(tmp_path / "demo.html", width, scheme)
-    check(shown, f"demo-{width}-{scheme}")
-    paper = shown.page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
+    shown = opened(tmp_path / "demo.html", width)
     assert shown.page.locator(".plot").count() >= 9
+    schemes: tuple[tuple[Any, str], ...] = (("light", "rgb(255, 255, 255)"), ("dark", "rgb(15, 18, 22)"))
+    for scheme, paper in schemes:
+        shown.page.emulate_media(color_scheme=scheme)
+        assert shown.page.evaluate(PAPER) == paper
+        check(shown, f"demo-{width}-{scheme}")
 
 
-def test_the_pointer_gets_an_answer_and_the_page_its_other_colours(
+def test_the_pointer_gets_an_answer_and_the_page_its_other_colours_and_prints(
     demo: tuple[Result, Panel], tmp_path: Path, opened: Callable[..., Shown]
 ) -> None:
     write_report(demo[0], tmp_path / "demo.html")
@@ -126,23 +128,19 @@ def test_the_pointer_gets_an_answer_and_the_page_its_other_colours(
         )
     assert "a year on average" in (page.locator('[data-spec="spec-heat"] .hoverlayer').text_content() or "")
     page.locator("#theme").click()
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 18, 22)"
+    assert page.evaluate(PAPER) == "rgb(15, 18, 22)"
     page.locator("figure .why summary").first.click()
     assert page.locator("figure .why p").first.is_visible()
+    on_paper(page)
 
 
-def test_on_paper_no_figure_is_wider_than_the_page(
-    demo: tuple[Result, Panel], tmp_path: Path, opened: Callable[..., Shown]
-) -> None:
-    write_report(demo[0], tmp_path / "demo.html")
-    page = opened(tmp_path / "demo.html", 1280, "dark").page
+def on_paper(page: Page) -> None:
+    """No figure is wider than the page, and the paper is white though the screen was dark."""
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
-    assert (
-        page.evaluate("Math.max(...[...document.querySelectorAll('.main-svg')].map(one => one.clientWidth))")
-        <= 690
-    )
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    widths = "[...document.querySelectorAll('.main-svg')].map(one => one.clientWidth)"
+    assert max(page.evaluate(widths)) <= 690
+    assert page.evaluate(PAPER) == "rgb(255, 255, 255)"
     ARTEFACTS.mkdir(exist_ok=True)
     made = page.pdf(path=ARTEFACTS / "demo.pdf", format="A4", prefer_css_page_size=True)
     assert made.startswith(b"%PDF")
@@ -167,9 +165,7 @@ def test_a_run_without_bars(
 
 
 @pytest.mark.parametrize("width", SIZES)
-def test_a_year_of_real_data(
-    tmp_path: Path, opened: Callable[..., Shown], width: int, monkeypatch: Any
-) -> None:
+def test_real_data(tmp_path: Path, opened: Callable[..., Shown], width: int, monkeypatch: Any) -> None:
     root = Path(os.environ.get("NARROWS_DATA") or REPOSITORY.parent / "shared" / "data")
     if not root.is_dir():
         pytest.skip(f"no market data at {root}: set NARROWS_DATA")

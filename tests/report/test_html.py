@@ -78,7 +78,8 @@ def test_names_cannot_run(result: Result) -> None:
         ledger=replace(result.ledger, rows=rows),
     )
     clean, dirty = read(result), read(hostile)
-    assert dirty.tags == clean.tags
+    for tag in ("script", "img", "style", "link"):
+        assert dirty.tags.count(tag) == clean.tags.count(tag)
     assert dirty.handlers == []
     assert "alert(1)" in dirty.text
     assert "<script>alert" not in page(hostile).decode()

@@ -129,15 +129,17 @@ def _window(result: Result, bar: int) -> Int1D:
     return np.arange(max(bar - half, 0), min(bar + half + 1, len(result.time_ns)))
 
 
-def _spread_at(result: Result, bar: int) -> int:
-    """The spread with most at stake around a bar."""
+def _spread_at(result: Result, bar: int, wallet: int | None) -> int:
+    """The spread with most at stake around a bar; of those in one wallet, if it is about one."""
     near = np.abs(notional(result)[max(bar - 2, 0) : bar + 1]).max(axis=0, initial=0.0)
+    if wallet is not None:
+        near = near * np.array([leg.wallet == wallet for leg in result.legs])
     sizes = [near[legs_of(result, spread)].sum() for spread in range(len(result.spreads))]
     return int(np.argmax(sizes))
 
 
 def _zoom(result: Result, name: str, title: str, caption: str, bar: int, wallet: int | None) -> Figure:
-    window, spread = _window(result, bar), _spread_at(result, bar)
+    window, spread = _window(result, bar), _spread_at(result, bar, wallet)
     times = result.time_ns[window]
     if wallet is None:
         near = np.nan_to_num(result.margin_ratio[window]).max(axis=0, initial=0.0)
