@@ -298,7 +298,7 @@ def test_help_lists_the_verbs_and_loads_nothing_heavy(tmp_path: Path) -> None:
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     lines = run.stdout.splitlines()
     assert lines[-2:] == ["status 0", "[]"]
-    for verb in ("demo", "ingest", "scan", "backtest"):
+    for verb in ("demo", "ingest", "scan", "backtest", "compare"):
         assert any(verb in line for line in lines)
 
 
