@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 
 from narrows.core.arrays import Bool1D, Float1D
+from narrows.core.config import Desk
 from narrows.core.errors import DataError
 from narrows.core.event import FILL_REASONS
 from narrows.core.ledger import CATEGORIES, Ledger
@@ -87,12 +88,6 @@ def restated(result: Result, prices: Float1D, currency: str, source: str = "") -
     """
     _check(result, prices, currency)
     at = prices[1:]
-    desk = msgspec.structs.replace(
-        result.desk,
-        currency=currency,
-        capital=result.desk.capital / float(prices[0]),
-        hurdle=msgspec.structs.replace(result.desk.hurdle, apr=0.0),
-    )
     moved = np.diff(result.ledger_path, axis=0, prepend=0.0) / at[:, None]
     before = np.concatenate(((result.equity_start,), result.equity[:-1]))[: len(at)]
     revalued = before / at - before / prices[:-1]
@@ -105,7 +100,7 @@ def restated(result: Result, prices: Float1D, currency: str, source: str = "") -
     at_what = f" at the {source}" if source else ""
     return replace(
         result,
-        desk=desk,
+        desk=_desk(result.desk, float(prices[0]), currency),
         equity=result.equity / at,
         position=np.where(inverse, result.position / at[:, None], result.position),
         mark=result.mark / at[:, None],
@@ -119,6 +114,12 @@ def restated(result: Result, prices: Float1D, currency: str, source: str = "") -
             *result.notes,
         ),
     )
+
+
+def _desk(desk: Desk, price: float, currency: str) -> Desk:
+    """The desk with its capital in coin, and holding the coin as its hurdle."""
+    hold = msgspec.structs.replace(desk.hurdle, apr=0.0)
+    return msgspec.structs.replace(desk, currency=currency, capital=desk.capital / price, hurdle=hold)
 
 
 def _check(result: Result, prices: Float1D, currency: str) -> None:
