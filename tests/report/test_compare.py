@@ -48,6 +48,11 @@ def test_months_of_both_stand_in_one_row(result: Result, idle_run: Callable[[int
 def test_only_what_differs_is_listed(result: Result, other: Result) -> None:
     assert differences_table([result, other]).rows == (("parameters.entry_apr", "0.08", "0.2"),)
     assert differences_table([result, result]).rows == ()
+    named = msgspec.structs.replace(
+        result.desk, universe=msgspec.structs.replace(result.desk.universe, instruments=())
+    )
+    ((key, some, none),) = differences_table([result, replace(result, desk=named)]).rows
+    assert (key, some[:17], none) == ("universe.instruments", "BTC-USDT.bybit, B", "all")
     fewer = msgspec.structs.replace(result.desk, venues={"bybit": result.desk.venues["bybit"]})
     rows = differences_table([result, replace(result, desk=fewer)]).rows
     assert rows == (("venues.okx", "cash_apr = 0.02", "–"),)

@@ -254,7 +254,7 @@ def _text(key: str, value: Any) -> str:
         return moment(value) if value else "all there is"
     if value is None:
         return "default"
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return ", ".join(str(one) for one in value) or "all"
     return f"{value:,}" if isinstance(value, (int, float)) else str(value)
 
