@@ -96,6 +96,7 @@ def _bracket(
     straight line from the open; of two such points the nearer one counts. The worse ratio of the two
     is written down before.
     """
+    written = k == state.cash.shape[1] - 1 and row < trace.mark.shape[0]
     for w in range(state.cash.shape[0]):
         nearest = 2.0
         worst = 0.0
@@ -103,7 +104,8 @@ def _bracket(
         for scenario in (False, True):
             _extreme(market, legs, state, t, scenario, start, end)
             after = standing(legs, state, w, k, end)
-            worst = max(worst, _ratio(after[1], after[2]))
+            if written:
+                worst = max(worst, _ratio(after[1], after[2]))
             if after[2] > 0.0 and after[1] <= after[2]:
                 before = standing(legs, state, w, k, start)
                 room = before[1] - before[2]
@@ -116,7 +118,7 @@ def _bracket(
             for i in range(start.shape[0]):
                 start[i] += nearest * (end[i] - start[i])
             liquidate(legs, state, trace, t, w, k, start)
-        if k == state.cash.shape[1] - 1 and row < trace.mark.shape[0]:
+        if written:
             trace.margin_high_low[row, w] = worst
 
 
