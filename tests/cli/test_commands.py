@@ -34,7 +34,7 @@ LEDGER = [
 RESULT = [
     "equity_start", "equity_end", "ledger", "residual_delta_max", "fills", "round_trips", "liquidations",
     "liquidations_high_low", "max_drawdown", "sharpe", "return_apr", "return_on_collateral_apr",
-    "hurdle_apr", "start", "end", "bars", "config_hash", "data_hash"
+    "hurdle_apr", "start", "end", "bars", "currency", "config_hash", "data_hash"
 ]  # fmt: skip
 SPREAD = [
     "spread", "kind", "anchor", "basis_bps", "fair_lo_bps", "fair_hi_bps", "outside_bps", "zscore",
@@ -299,7 +299,7 @@ def test_help_lists_the_verbs_and_loads_nothing_heavy(tmp_path: Path) -> None:
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     lines = run.stdout.splitlines()
     assert lines[-2:] == ["status 0", "[]"]
-    for verb in ("demo", "ingest", "scan", "backtest"):
+    for verb in ("demo", "ingest", "scan", "backtest", "compare"):
         assert any(verb in line for line in lines)
 
 

@@ -92,6 +92,11 @@ def compare(run: Run, lane: int, state: State, trace: Trace) -> Reference:
         same_bits(trace.wallet_equity, twin.wallet_equity, "wallet equity")
         same_bits(trace.margin_ratio, twin.margin_ratio, "margin ratio")
         same_bits(trace.residual[:, 0], twin.residuals, "residuals")
+    if lane == len(run.bracket) - 1:
+        if run.bracket[lane]:
+            same_bits(trace.margin_high_low, twin.margin_high_low, "margin ratio, high and low")
+        else:
+            assert np.isnan(trace.margin_high_low).all()
     return twin
 
 

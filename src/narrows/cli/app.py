@@ -27,6 +27,7 @@ _VERBS = {
     "quality": "What is wrong or odd in the data; nothing is repaired silently.",
     "scan": "Every spread of a universe, ranked by what it pays after costs.",
     "backtest": "Simulate a desk, write its report.",
+    "compare": "Simulate several desks, show them side by side.",
 }
 
 app = App(name="narrows", help=_HELP, version=__version__, help_format="markdown")

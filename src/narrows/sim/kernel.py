@@ -71,20 +71,41 @@ def _extreme(
 
 
 @compiled
+def _ratio(margin_equity: float, maintenance: float) -> float:
+    """Maintenance over margin equity, at most WORST_RATIO; 0 where no margin is needed."""
+    if not maintenance > 0.0:
+        return 0.0
+    return min(maintenance / margin_equity, WORST_RATIO) if margin_equity > 0.0 else WORST_RATIO
+
+
+@compiled
 def _bracket(
-    market: Market, legs: Legs, state: State, trace: Trace, t: int, k: int, start: Float1D, end: Float1D
+    market: Market,
+    legs: Legs,
+    state: State,
+    trace: Trace,
+    t: int,
+    row: int,
+    k: int,
+    start: Float1D,
+    end: Float1D,
 ) -> None:
     """Judge each wallet of a lane inside the bar: all legs at their highs, then at their lows.
 
     A wallet that would not survive is closed where its margin equity met its maintenance on the
-    straight line from the open; of two such points the nearer one counts.
+    straight line from the open; of two such points the nearer one counts. The worse ratio of the two
+    is written down before.
     """
+    written = k == state.cash.shape[1] - 1 and row < trace.mark.shape[0]
     for w in range(state.cash.shape[0]):
         nearest = 2.0
+        worst = 0.0
         high = False
         for scenario in (False, True):
             _extreme(market, legs, state, t, scenario, start, end)
             after = standing(legs, state, w, k, end)
+            if written:
+                worst = max(worst, _ratio(after[1], after[2]))
             if after[2] > 0.0 and after[1] <= after[2]:
                 before = standing(legs, state, w, k, start)
                 room = before[1] - before[2]
@@ -97,6 +118,8 @@ def _bracket(
             for i in range(start.shape[0]):
                 start[i] += nearest * (end[i] - start[i])
             liquidate(legs, state, trace, t, w, k, start)
+        if written:
+            trace.margin_high_low[row, w] = worst
 
 
 @compiled
@@ -229,9 +252,7 @@ def _judge(legs: Legs, state: State, trace: Trace, t: int, row: int, k: int, wor
     total = 0.0
     for w in range(state.cash.shape[0]):
         equity, margin_equity, maintenance, gross, borrowed = standing(legs, state, w, k, state.mark)
-        ratio = 0.0
-        if maintenance > 0.0:
-            ratio = maintenance / margin_equity if margin_equity > 0.0 else WORST_RATIO
+        ratio = _ratio(margin_equity, maintenance)
         if maintenance > 0.0 and margin_equity <= maintenance:
             liquidate(legs, state, trace, t, w, k, state.mark)
             equity, margin_equity, maintenance, gross, borrowed = standing(legs, state, w, k, state.mark)
@@ -242,7 +263,7 @@ def _judge(legs: Legs, state: State, trace: Trace, t: int, row: int, k: int, wor
         worth[w, 3] = margin_equity
         if k == 0 and row < trace.mark.shape[0]:
             trace.wallet_equity[row, w] = equity
-            trace.margin_ratio[row, w] = min(ratio, WORST_RATIO)
+            trace.margin_ratio[row, w] = ratio
     return total
 
 
@@ -441,7 +462,7 @@ def run(
         _fill(market, legs, state, trace, t)
         for k in range(lanes):
             if bracket[k]:
-                _bracket(market, legs, state, trace, t, k, scratch.start, scratch.end)
+                _bracket(market, legs, state, trace, t, t - start, k, scratch.start, scratch.end)
         _mark(market, legs, state, t)
         _accrue(market, legs, wallets, state, trace, t)
         for k in range(lanes):

@@ -12,10 +12,10 @@ from itertools import pairwise
 from narrows.core.event import FILL_REASONS
 from narrows.core.ledger import CATEGORIES
 from narrows.sim.layout import Legs, Market, Wallets
+from narrows.sim.standing import Standing
 
 DEPTH_DISTANCE = 0.001  # `depth` counts what rests within 10 bp of the mid
 DEAREST_FILL = 0.5  # of the price
-HIGHEST_RATIO = 10.0
 FLOAT_NOISE = 1e-12  # of the equity
 NOT_FINITE = 99
 MEMORY = 8
@@ -80,22 +80,6 @@ class WalletBook:
     reserved: float = 0.0
 
 
-@dataclass
-class Standing:
-    """A wallet judged at some prices."""
-
-    equity: float
-    margin_equity: float
-    maintenance: float
-    gross: float
-    borrowed: float = 0.0
-
-    @property
-    def fails(self) -> bool:
-        """Whether it is to be liquidated."""
-        return self.maintenance > 0.0 and self.margin_equity <= self.maintenance
-
-
 class Reference:
     """One lane of the simulation.
 
@@ -135,6 +119,7 @@ class Reference:
         self.equity: list[float] = []
         self.wallet_equity: list[list[float]] = []
         self.margin_ratio: list[list[float]] = []
+        self.margin_high_low: list[list[float]] = []
         self.marks: list[list[float]] = []
         self.quantities: list[list[float]] = []
         self.residuals: list[float] = []
@@ -274,12 +259,15 @@ class Reference:
 
     def judge_inside(self, t: int) -> None:
         """All legs at their lows, then at their highs; closed where the straight path fails."""
+        ratios = []
         for w in range(len(self.wallets)):
             start = [self.known("open", t, leg) for leg in self.legs]
             ways: list[tuple[float, list[float]]] = []
+            worst = 0.0
             for extreme in ("low", "high"):
                 end = [self.known(extreme, t, leg) for leg in self.legs]
                 after = self.standing(w, end)
+                worst = max(worst, after.ratio)
                 if after.fails:
                     before = self.standing(w, start)
                     room = before.margin_equity - before.maintenance
@@ -288,6 +276,8 @@ class Reference:
             if ways:
                 way, end = min(ways, key=lambda found: found[0])
                 self.liquidate(t, w, [a + way * (b - a) for a, b in zip(start, end, strict=True)])
+            ratios.append(worst)
+        self.margin_high_low.append(ratios)
 
     def known(self, name: str, t: int, leg: LegBook) -> float:
         """A price of this bar, or the last mark where there is none."""
@@ -347,10 +337,7 @@ class Reference:
         ratios = []
         for w, wallet in enumerate(self.wallets):
             now = self.standing(w, marks)
-            ratio = 0.0
-            if now.maintenance > 0.0:
-                ratio = now.maintenance / now.margin_equity if now.margin_equity > 0.0 else HIGHEST_RATIO
-            ratios.append(min(ratio, HIGHEST_RATIO))
+            ratios.append(now.ratio)
             if now.fails:
                 self.liquidate(t, w, marks)
                 now = self.standing(w, marks)
