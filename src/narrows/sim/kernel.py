@@ -79,7 +79,7 @@ def _ratio(margin_equity: float, maintenance: float) -> float:
 
 
 @compiled
-def _bracket(
+def _inside(
     market: Market,
     legs: Legs,
     state: State,
@@ -90,22 +90,31 @@ def _bracket(
     start: Float1D,
     end: Float1D,
 ) -> None:
+    """Write down each wallet's worse margin ratio of the two scenarios that `_bracket` judges."""
+    for w in range(state.cash.shape[0]):
+        worst = 0.0
+        for scenario in (False, True):
+            _extreme(market, legs, state, t, scenario, start, end)
+            after = standing(legs, state, w, k, end)
+            worst = max(worst, _ratio(after[1], after[2]))
+        trace.margin_high_low[row, w] = worst
+
+
+@compiled
+def _bracket(
+    market: Market, legs: Legs, state: State, trace: Trace, t: int, k: int, start: Float1D, end: Float1D
+) -> None:
     """Judge each wallet of a lane inside the bar: all legs at their highs, then at their lows.
 
     A wallet that would not survive is closed where its margin equity met its maintenance on the
-    straight line from the open; of two such points the nearer one counts. The worse ratio of the two
-    is written down before.
+    straight line from the open; of two such points the nearer one counts.
     """
-    written = k == state.cash.shape[1] - 1 and row < trace.mark.shape[0]
     for w in range(state.cash.shape[0]):
         nearest = 2.0
-        worst = 0.0
         high = False
         for scenario in (False, True):
             _extreme(market, legs, state, t, scenario, start, end)
             after = standing(legs, state, w, k, end)
-            if written:
-                worst = max(worst, _ratio(after[1], after[2]))
             if after[2] > 0.0 and after[1] <= after[2]:
                 before = standing(legs, state, w, k, start)
                 room = before[1] - before[2]
@@ -118,8 +127,6 @@ def _bracket(
             for i in range(start.shape[0]):
                 start[i] += nearest * (end[i] - start[i])
             liquidate(legs, state, trace, t, w, k, start)
-        if written:
-            trace.margin_high_low[row, w] = worst
 
 
 @compiled
@@ -462,7 +469,9 @@ def run(
         _fill(market, legs, state, trace, t)
         for k in range(lanes):
             if bracket[k]:
-                _bracket(market, legs, state, trace, t, t - start, k, scratch.start, scratch.end)
+                if k == lanes - 1 and t - start < trace.mark.shape[0]:
+                    _inside(market, legs, state, trace, t, t - start, k, scratch.start, scratch.end)
+                _bracket(market, legs, state, trace, t, k, scratch.start, scratch.end)
         _mark(market, legs, state, t)
         _accrue(market, legs, wallets, state, trace, t)
         for k in range(lanes):
