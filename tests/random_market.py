@@ -163,8 +163,18 @@ def instruments(bars: int) -> list[Instrument]:
     ]
 
 
+def _delist(rng: np.random.Generator, settlement: Float2D, close: Float2D, *others: Float2D) -> None:
+    """One of the others is gone for good, and settled some bars later at its last close."""
+    column = rng.choice([0, 1, 3, 4, 5])  # all but the future
+    gone = int(rng.uniform(0.8, 1.0) * (len(close) - 6))
+    traded = close[:gone, column]
+    settlement[gone + 5, column] = traded[~np.isnan(traded)][-1]
+    for values in (close, *others):
+        values[gone:, column] = np.nan
+
+
 def random_panel(rng: np.random.Generator, bars: int, volatility: float = 0.03) -> Panel:
-    """Hourly bars with gaps, jumps, missing marks, quotes here and there, funding, a delivery."""
+    """Hourly bars with gaps, jumps, missing marks, quotes, funding, a delivery and a delisting."""
     found = instruments(bars)
     shape = (bars, len(found))
     common = np.cumsum(rng.normal(0, volatility, bars) + (rng.random(bars) < 0.02) * rng.normal(0, 0.2, bars))
@@ -189,6 +199,7 @@ def random_panel(rng: np.random.Generator, bars: int, volatility: float = 0.03) 
     for values in (opened, high, low, close, mark):
         values[missing] = np.nan
     mark[rng.random(shape) < 0.03] = np.nan
+    _delist(rng.spawn(1)[0], settlement, close, opened, high, low, mark)
     spread = rng.uniform(0, 0.002, shape)
     parity = np.exp(np.cumsum(rng.normal(0, 0.002, bars) * (rng.random(bars) < 0.5)))  # dollars per USDT
     fx = np.array([parity if one.quote == "USDT" else 1 / parity for one in found]).T.copy()

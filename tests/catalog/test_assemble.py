@@ -149,7 +149,9 @@ def test_a_bar_that_is_not_over_is_left_out(folder: Folder) -> None:
 @pytest.mark.parametrize("bar_ns", [15 * MINUTE_NS, 90 * MINUTE_NS])
 def test_bars_cannot_be_cut(folder: Folder, bar_ns: int) -> None:
     folder.bars(bars_frame([10, 11, 12, 13]))
-    with pytest.raises(ConfigError, match="are 1 h long and do not make bars of"):
+    with pytest.raises(
+        ConfigError, match=f"{SPOT} are 1 h long and do not make bars of .+; ask for bars of [13] h or"
+    ):
         panel(folder.catalog, [SPOT], bar_ns)
 
 

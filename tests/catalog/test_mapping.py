@@ -27,7 +27,7 @@ def test_a_mapping_reads_as_sources() -> None:
             "source[0].time.zon",
             "known keys are format, zone",
         ),
-        (SPOT, 'format = "s"', 'format = "min"', "source[0].time.format", "Invalid enum value 'min'"),
+        (SPOT, 'format = "s"', 'format = "min"', "source[0].time.format", "unknown format 'min'"),
         (SPOT, 'format = "s"', 'format = "s", zone = "Mars/Base"', "time.zone", "unknown zone 'Mars/Base'"),
         (SPOT, '"bars"', '"bar"', "source[0].table", "unknown table 'bar'"),
         (SPOT, '"bars"', '"instruments"', "source[0].table", "[source.instrument]"),

@@ -247,6 +247,10 @@ def test_a_window_reads_only_its_rows(folder: Folder) -> None:
     start = START * 10**9
     assert folder.catalog.read(series, start, start + 16 * hour)["rate"].to_list() == [2e-4, 3e-4]
     assert folder.catalog.read(series, start + 16 * hour).is_empty()
+    some = folder.catalog.read(series, start, columns=("time", "rate"))
+    assert (some.columns, some["rate"].to_list()) == (["time", "rate"], [2e-4, 3e-4])
+    none = folder.catalog.read(Series("bars", "venue", "BTC-USDT"), columns=("time", "close"))
+    assert (none.columns, none.height) == (["time", "close"], 0)
 
 
 def test_writing_nothing_makes_no_manifest(folder: Folder) -> None:

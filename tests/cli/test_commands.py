@@ -34,7 +34,7 @@ LEDGER = [
 RESULT = [
     "equity_start", "equity_end", "ledger", "residual_delta_max", "fills", "round_trips", "liquidations",
     "liquidations_high_low", "max_drawdown", "sharpe", "return_apr", "return_on_collateral_apr",
-    "hurdle_apr", "start", "end", "bars", "config_hash", "data_hash"
+    "hurdle_apr", "start", "end", "bars", "currency", "config_hash", "data_hash"
 ]  # fmt: skip
 SPREAD = [
     "spread", "kind", "anchor", "basis_bps", "fair_lo_bps", "fair_hi_bps", "outside_bps", "zscore",
@@ -104,8 +104,9 @@ def test_backtest_prints_the_keys_that_tools_depend_on(
     status, out, err = said(capsys, "backtest", desk, "--json")
     assert (status, err) == (0, "")
     told = json.loads(out)
-    assert list(told) == [*RESULT, "report", "verdict"]
+    assert list(told) == [*RESULT, "report", "verdict", "findings"]
     assert Path(told["report"]).read_text("utf-8")
+    assert told["findings"] == 0
     assert told["verdict"].endswith(".")
     assert list(told["ledger"]) == LEDGER
     assert told["equity_end"] - told["equity_start"] == pytest.approx(sum(told["ledger"].values()), abs=1e-3)
@@ -298,7 +299,7 @@ def test_help_lists_the_verbs_and_loads_nothing_heavy(tmp_path: Path) -> None:
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     lines = run.stdout.splitlines()
     assert lines[-2:] == ["status 0", "[]"]
-    for verb in ("demo", "ingest", "scan", "backtest"):
+    for verb in ("demo", "ingest", "scan", "backtest", "compare"):
         assert any(verb in line for line in lines)
 
 
@@ -309,3 +310,34 @@ def test_the_installed_command_is_this_one(tmp_path: Path) -> None:
     )
     assert (run.returncode, run.stdout) == (2, "")
     assert run.stderr == "narrows: nothing.toml: cannot read: No such file or directory; check the path\n"
+
+
+def _prices(folder: Path, symbols: int) -> Path:
+    lines = [f"2024-01-01 0{hour}:00,C{n},{n + 1}" for n in range(symbols) for hour in range(2)]
+    (folder / "p.csv").write_text("\n".join(["t,k,p", *lines, "2024-01-01 00:00,?,1"]))
+    rule = "{ column = 'k', pattern = '(C.)', symbol = '\\1-USD', unmatched = 'drop' }"
+    path = folder / "prices.toml"
+    path.write_text(
+        f"[[source]]\nfile = 'p.csv'\ntable = 'prices'\nvenue = 'v'\nsymbol = {rule}\n"
+        "time = { format = 'iso' }\ncolumns = { time = 't', price = 'p' }\n"
+    )
+    return path
+
+
+def test_ingest_folds_many_symbols_of_a_venue_into_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mapping = _prices(tmp_path, symbols=5)
+    status, folded, _ = said(capsys, "ingest", mapping)
+    assert status == 0
+    line = next(line for line in folded.splitlines() if line.startswith("prices"))
+    assert line.split()[2:5] == ["6", "symbols", "10"]  # five, and those that no rule matches
+    assert line.split()[-2:] == ["1", "–"]
+    assert "C3-USD" not in folded
+    _, every, _ = said(capsys, "ingest", mapping, "--all")
+    assert all(f"C{n}-USD" in every for n in range(5))
+    _, text, _ = said(capsys, "ingest", mapping, "--json")
+    assert [one["dropped"] for one in json.loads(text)["tables"]] == [0] * 5 + [1]
+    _, few, _ = said(capsys, "ingest", _prices(tmp_path, symbols=2), "--catalog", "other")
+    assert "C0-USD" in few

@@ -115,6 +115,11 @@ def compare(run: Run, lane: int, state: State, trace: Trace) -> Reference:
         same_bits(trace.wallet_equity, twin.wallet_equity, "wallet equity")
         same_bits(trace.margin_ratio, twin.margin_ratio, "margin ratio")
         same_bits(trace.residual[:, 0], twin.residuals, "residuals")
+    if lane == len(run.bracket) - 1:
+        if run.bracket[lane]:
+            same_bits(trace.margin_high_low, twin.margin_high_low, "margin ratio, high and low")
+        else:
+            assert np.isnan(trace.margin_high_low).all()
     return twin
 
 
@@ -127,20 +132,19 @@ def test_kernel_equals_reference_bit_for_bit(seed: int) -> None:
 
 
 def test_the_random_runs_visit_what_matters() -> None:
-    seen = dict.fromkeys(
-        (
-            "trades",
-            "liquidations",
-            "deliveries",
-            "insurance",
-            "inside",
-            "trips",
-            "parts",
-            "isolated",
-            "along",
-        ),
-        0,
+    kinds = (
+        "trades",
+        "liquidations",
+        "deliveries",
+        "insurance",
+        "inside",
+        "trips",
+        "parts",
+        "isolated",
+        "along",
     )
+    seen = dict.fromkeys(kinds, 0)
+    delisted = set()
     for seed in range(12):
         state, trace = (run := Run(seed, bars=400)).kernel()
         legs = run.plan.legs
@@ -157,6 +161,9 @@ def test_the_random_runs_visit_what_matters() -> None:
         for (bar, lane, leg, reason), price in zip(where.tolist(), what[:, 1].tolist(), strict=True):
             seen["inside"] += lane == 1 and reason == 1 and price != trace.mark[bar, leg]
             seen["isolated"] += reason == 1 and bool(legs.isolated[leg])
+            one = run.panel.instruments[legs.column[leg]]
+            if reason == 2 and not one.expiry_ns:
+                delisted.add((one.kind, one.contract))
         delivered = {
             (bar, lane) for bar, lane, leg, reason in where.tolist() if reason == 2 and legs.along[leg]
         }
@@ -165,6 +172,7 @@ def test_the_random_runs_visit_what_matters() -> None:
         )
         seen["trips"] += int(state.trips.sum())
     assert min(seen.values()) >= 10, seen
+    assert delisted == {("spot", "linear"), ("perp", "linear"), ("perp", "inverse")}
 
 
 def test_lanes_do_not_touch_each_other() -> None:

@@ -7,101 +7,67 @@ import numpy as np
 import polars as pl
 import pytest
 
-from narrows.catalog import Series, ingest, load_panel, open_catalog
+from narrows.catalog import Ingested, Series, ingest, load_panel
 from narrows.core.arrays import FloatArray
 from narrows.core.config import parse
 from narrows.core.time import HOUR_NS
 from narrows.sim.backtest import backtest
-from realdata.real import REPOSITORY, Real
+from realdata.real import ALL_MAPPINGS, Real
 
-ALL = sorted((REPOSITORY / "examples" / "sources").glob("*.toml"))
-
-# rows, first time, last time, missing between, rejected, dropped
-TABLES = {
-    # one file of 47,795 hours: spot lacks 19 between, both legs the last day, the perpetual also the first
-    ("bars", "AVAX-USDT.binance"): (47759, "2020-09-22T07", "2026-03-06T00", 19, 0, 36),
-    ("bars", "AVAX-USDT-PERP.binance"): (47753, "2020-09-23T08", "2026-03-06T00", 0, 0, 42),
-    ("marks", "AVAX-USDT-PERP.binance"): (47792, "2020-09-22T10", "2026-03-06T17", 0, 0, 3),
-    # the panel and the file of eight coins: none of the panel's rows contradicts the one before
-    ("funding", "AVAX-USDT-PERP.binance"): (5974, "2020-09-22T16", "2026-03-06T16", 0, 0, 10),
-    ("funding", "ADA-USDT-PERP.binance"): (6685, "2020-01-19T16", "2026-02-24T16", 0, 0, 0),
-    ("funding", "DOGE-USDT-PERP.binance"): (6167, "2020-07-10T08", "2026-02-24T16", 0, 0, 0),
-    ("funding", "DOT-USDT-PERP.binance"): (6044, "2020-08-20T08", "2026-02-24T16", 0, 0, 0),
-    ("funding", "LINK-USDT-PERP.binance"): (6692, "2020-01-17T08", "2026-02-24T16", 0, 0, 0),
-    ("funding", "LTC-USDT-PERP.binance"): (6716, "2020-01-09T08", "2026-02-24T16", 0, 0, 0),
-    ("funding", "POL-USDT-PERP.binance"): (3176, "2024-09-13T16", "2026-02-24T20", 0, 0, 0),  # every 4 h
-    # the 1,945 of binance_btc.toml lie inside these
-    ("funding", "BTC-USDT-PERP.binance"): (6741, "2020-01-01T00", "2026-02-24T16", 0, 0, 0),
-    # the last row has a mark only, funding comes in March 2022, and one settlement was late as that of SOL
-    ("bars", "AVAX-USDT.okx"): (47775, "2020-09-22T09", "2026-03-05T23", 0, 0, 1),
-    ("bars", "AVAX-USDT-PERP.okx"): (47755, "2020-09-23T05", "2026-03-05T23", 0, 0, 21),
-    ("marks", "AVAX-USDT-PERP.okx"): (47756, "2020-09-23T05", "2026-03-06T00", 0, 0, 20),
-    ("funding", "AVAX-USDT-PERP.okx"): (4398, "2022-03-01T00", "2026-03-05T16", 0, 6, 12599),
-    # bars are stamped by their open at the source, index and funding of the same row by the end of the hour
-    ("bars", "SOL-USDC-PERP.deribit"): (34860, "2022-03-15T14", "2026-03-07T01", 0, 0, 0),
-    ("marks", "SOL-USDC-PERP.deribit"): (34840, "2022-03-16T09", "2026-03-07T00", 0, 0, 20),
-    ("funding", "SOL-USDC-PERP.deribit"): (34840, "2022-03-16T09", "2026-03-07T00", 0, 0, 20),
-    ("bars", "DOGE-USDC-PERP.deribit"): (33803, "2022-04-28T15", "2026-03-07T01", 0, 0, 0),
-    ("marks", "DOGE-USDC-PERP.deribit"): (33784, "2022-04-29T09", "2026-03-07T00", 0, 0, 19),
-    ("funding", "DOGE-USDC-PERP.deribit"): (33784, "2022-04-29T09", "2026-03-07T00", 0, 0, 19),
-    ("bars", "AVAX-USDC-PERP.hyperliquid"): (4995, "2025-08-11T01", "2026-03-07T03", 0, 0, 5),
-    ("bars", "BTC-USDC-PERP.hyperliquid"): (4995, "2025-08-11T01", "2026-03-07T03", 0, 0, 5),
-    ("bars", "DOGE-USDC-PERP.hyperliquid"): (4995, "2025-08-11T01", "2026-03-07T03", 0, 0, 5),
-    ("funding", "AVAX-USDC-PERP.hyperliquid"): (24071, "2023-06-08T01", "2026-03-06T23", 0, 0, 657),
-    ("funding", "DOGE-USDC-PERP.hyperliquid"): (24071, "2023-06-08T01", "2026-03-06T23", 0, 0, 657),
-    ("funding", "SOL-USDC-PERP.hyperliquid"): (24071, "2023-06-08T01", "2026-03-06T23", 0, 0, 657),
-    ("funding", "BTC-USDC-PERP.hyperliquid"): (24071, "2023-06-08T01", "2026-03-06T23", 0, 0, 657),
-    ("bars", "SOL-USDC-PERP.hyperliquid"): (4995, "2025-08-11T01", "2026-03-07T03", 0, 0, 5),
-}
 HYPERLIQUID = ("AVAX", "BTC", "DOGE", "SOL")
 
 
-@pytest.fixture(scope="module")
-def every(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Real:
-    """All mappings in one catalogue, so that overlapping sources must agree."""
-    path = tmp_path_factory.mktemp("every") / "catalog"
-    told = ingest(ALL, root=data_root, catalog=path)
-    return Real(open_catalog(path), {(one.table, f"{one.symbol}.{one.venue}"): one for one in told})
+COUNTS = ("rows", "gaps", "rejected", "dropped", "contradicted")
 
 
-@pytest.mark.parametrize("key", TABLES, ids=" ".join)
-def test_rows_span_gaps_and_rejects(every: Real, key: tuple[str, str]) -> None:
-    told = every.told[key]
-    got = (told.rows, told.start[:13], told.end[:13], told.gaps, told.rejected, told.dropped)
-    assert got == TABLES[key]
-    assert told.start[13:] == told.end[13:] == ":00:00Z"
+def _line(key: tuple[str, str], told: Ingested) -> str:
+    span = [
+        stamp.removesuffix("Z").removesuffix(":00").removesuffix(":00") for stamp in (told.start, told.end)
+    ]
+    counts = [str(getattr(told, name)) for name in COUNTS]
+    return ",".join((*key, counts[0], *span, *counts[1:]))
 
 
-def test_the_new_mappings_add_these_tables_and_lengthen_two_of_the_old(every: Real, catalogue: Real) -> None:
-    assert set(every.told) == set(catalogue.told) | set(TABLES)
-    changed = {key for key, told in catalogue.told.items() if every.told[key] != told}
-    assert changed == {("funding", "BTC-USDT-PERP.binance"), ("funding", "BTC-USDC-PERP.hyperliquid")}
+def test_rows_span_gaps_and_what_was_left_out(every: Real) -> None:
+    """Each series as every_series.csv has it: what the files hold less what the mappings leave out."""
+    header, *expected = Path(__file__).with_name("every_series.csv").read_text("utf-8").splitlines()
+    assert header == "table,series,rows,start,end,gaps,rejected,dropped,contradicted"
+    assert sorted(_line(key, told) for key, told in every.told.items()) == expected
+
+
+def test_every_contradiction_is_told_with_its_first_row(every: Real) -> None:
+    told = {key[1]: told.contradictions for key, told in every.told.items() if told.contradicted}
+    longer = "bar_ns was 3600000000000 and would become 28800000000000 at 2023-06-01T08:00:00Z"
+    aha = f"1189 rows of aha_hh/bitcoin_spot_perp_funding_3venues_8h.parquet left out: {longer}"
+    file, first = "rows of tchiu04/BTC_{}_1h.parquet left out", "at 2024-10-17T11:00:00Z"
+    assert told == {
+        "BTC-USDT.binance": [
+            aha,
+            f"1630 {file.format('spot')}: open was 67191.41 and would become 67191.4 {first}",
+        ],
+        "BTC-USDT-PERP.binance": [
+            aha,
+            f"1719 {file.format('perp')}: open was 67174.9 and would become 67174.8 {first}",
+        ],
+    }
+
+
+def test_one_ingest_of_all_keeps_what_three_mappings_have(every: Real, catalogue: Real) -> None:
+    for table in ("bars", "marks", "funding"):
+        for series in catalogue.catalog.series(table):
+            kept = catalogue.catalog.read(series)
+            same = kept.drop("volume", strict=False).columns  # which another source may add
+            assert kept.join(every.catalog.read(series), on=same, how="anti", nulls_equal=True).is_empty(), (
+                series
+            )
 
 
 def test_ingesting_all_again_changes_nothing(every: Real, data_root: Path) -> None:
     manifest = every.catalog.root / "manifest.json"
     before = manifest.stat()
-    ingest(ALL, root=data_root, catalog=every.catalog.root)
+    ingest(ALL_MAPPINGS, root=data_root, catalog=every.catalog.root)
     after = manifest.stat()
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
-
-
-@pytest.mark.parametrize(
-    ("coin", "other", "common"), [("AVAX", "binance_avax", 5944), ("BTC", "binance_btc", 1945)]
-)
-def test_independent_sources_tell_the_same_settled_rate(
-    coin: str, other: str, common: int, data_root: Path, tmp_path: Path
-) -> None:
-    """Each source in a catalogue of its own, so that nothing is merged."""
-    rates = []
-    for name in ("binance_funding", other):
-        (mapping,) = (path for path in ALL if path.stem == name)
-        ingest([mapping], root=data_root, catalog=tmp_path / name)
-        series = Series("funding", "binance", f"{coin}-USDT-PERP")
-        rates.append(open_catalog(tmp_path / name).read(series))
-    both = rates[0].join(rates[1], on=["time", "interval_h"])
-    assert both.height == common
-    assert (both["rate"] == both["rate_right"]).all()
 
 
 def _basis_bp(real: Real, coin: str, late_h: int) -> FloatArray:

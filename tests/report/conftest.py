@@ -113,12 +113,18 @@ def sample(bars: int = 9_000, seed: int = 7) -> Result:
     book.amounts[:, 1, COLUMN["funding"]] = paid
     book.amounts[:, 5, COLUMN["collateral_yield"]] = 500_000 * 0.02 / 8760
     book.amounts[expiry_bar, 3, COLUMN["settlement"]] = -61.5
-    return _result(desk, pairs, book, rows, time_ns)
+    return _result(desk, pairs, book, rows, time_ns, funding)
 
 
 def _result(
-    desk: Desk, pairs: tuple[Spread, ...], book: Book, rows: tuple[str, ...], time_ns: Int1D
+    desk: Desk,
+    pairs: tuple[Spread, ...],
+    book: Book,
+    rows: tuple[str, ...],
+    time_ns: Int1D,
+    funding: Float1D,
 ) -> Result:
+    quiet = np.full(len(time_ns), np.nan)
     path = np.cumsum(book.amounts.sum(axis=1), axis=0)
     by_row = np.cumsum(book.amounts.sum(axis=2), axis=0)
     wallet = (
@@ -159,6 +165,8 @@ def _result(
         mark=book.mark,
         wallet_equity=wallet,
         margin_ratio=ratio,
+        margin_ratio_high_low=np.where(ratio > 0.0, np.minimum(1.02 * ratio, 10.0), 0.0),
+        funding=np.column_stack((quiet, funding, quiet, quiet)),
         ledger_path=path,
         residual_delta=np.abs(held.sum(axis=1)) / equity,
         fills=fills,
@@ -185,6 +193,8 @@ def idle(bars: int) -> Result:
         mark=full.mark[:bars],
         wallet_equity=np.full((bars, 2), full.desk.capital / 2),
         margin_ratio=np.zeros((bars, 2)),
+        margin_ratio_high_low=np.zeros((bars, 2)),
+        funding=full.funding[:bars],
         ledger_path=np.zeros((bars, len(CATEGORIES))),
         residual_delta=np.zeros(bars),
         fills=Fills(*(column[:0] for column in vars(full.fills).values())),

@@ -39,6 +39,7 @@ def crowd(result: Result, copies: int) -> Result:
         legs=tuple(extra),
         mark=np.tile(result.mark, copies),
         position=np.tile(result.position, copies),
+        funding=np.tile(result.funding, copies),
     )
 
 
@@ -225,7 +226,7 @@ def test_of_many_spreads_those_that_traded_are_drawn_largest_first(result: Resul
     figure = basis(many)
     assert "8 others left out" in figure.caption
     lines = [one["yaxis"] for one in figure.data if one["mode"] == "lines" and "customdata" not in one]
-    assert set(lines) == {"y", "y2"}
+    assert set(lines) == {"y", "y2", "y3"}  # a gap with its funding, and one that has none
 
 
 def test_of_many_spreads_without_a_trade_the_first_are_drawn(

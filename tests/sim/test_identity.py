@@ -83,6 +83,8 @@ def test_what_comes_later_changes_no_bit_of_what_was(seed: int, cut: int) -> Non
         "mark",
         "wallet_equity",
         "margin_ratio",
+        "margin_ratio_high_low",
+        "funding",
         "ledger_path",
         "residual_delta",
     ):

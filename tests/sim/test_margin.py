@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from narrows.core.result import Result
-from tiny_market import INVERSE, PERP, PERP_BETA, SPOT, Script, lanes, play, tiny_desk, tiny_panel
+from tiny_market import INVERSE, NAN, PERP, PERP_BETA, SPOT, Script, lanes, play, tiny_desk, tiny_panel
 
 approx = pytest.approx
 
@@ -41,6 +42,27 @@ def test_maintenance_is_on_the_mark_and_shows_in_the_margin_ratio() -> None:
     result = levered(1.0, 80.0, maintenance=0.01)
     assert result.margin_ratio[2, 1] == approx(0.01 * 30 * 80 / 400)
     assert result.wallet_equity[2].tolist() == approx([3000, 400])
+
+
+def test_the_ratio_inside_the_bar_is_at_the_worse_of_highs_and_lows() -> None:
+    panel = tiny_panel(
+        [SPOT, PERP],
+        mark=(100, [100, 100, 98]),
+        open=(100, [100, 100, 100]),
+        high=(100, [100, 100, 104]),
+        low=(100, [100, 100, 80]),
+        funding=(NAN, [NAN, NAN, 0.001]),
+    )
+    result = play(tiny_desk(**ISOLATED, maintenance=0.01), panel, {0: (0.0, 30.0)})
+    assert result.margin_ratio[2, 1] == approx(0.01 * 30 * 98 / (940 - 30 * 98 * 0.001))
+    assert result.margin_ratio_high_low[2, 1] == approx(0.01 * 30 * 80 / 400)
+    assert result.funding[:, 1].tolist() == [approx(NAN, nan_ok=True)] * 2 + [0.001]
+
+
+def test_funding_of_a_spot_leg_is_none_whatever_the_panel_says() -> None:
+    panel = tiny_panel([SPOT, PERP], mark=(100, [100, 100, 98]), funding=(0.5, 0.001))
+    result = play(tiny_desk(), panel, {0: (0.0, 0.0)})
+    assert np.isnan(result.funding[:, 0]).all()
 
 
 def test_liquidation_costs_its_fee_on_the_closed_notional() -> None:

@@ -1,93 +1,111 @@
 """A source's rows → rows of the catalogue: units, clock, bars and funding as narrows means them, checked."""
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from narrows.catalog.clock import to_utc_ns
-from narrows.catalog.files import read_file
-from narrows.catalog.mapping import Source, SymbolColumn
-from narrows.catalog.schema import TABLES
+from narrows.catalog.files import matching, read_file
+from narrows.catalog.refuse import refuse
+from narrows.catalog.schema import ALL, TABLES, Column
+from narrows.catalog.settled import snapped, with_interval
+from narrows.catalog.source import Source
+from narrows.catalog.symbols import with_symbols
 from narrows.core.errors import DataError
 from narrows.core.instrument import Instrument, instrument
-from narrows.core.time import HOUR_NS, hours, iso, to_ns
+from narrows.core.time import hours, iso, to_ns
 
-_GRIDS_H = (24, 12, 8, 6, 4, 3, 2)  # of settlements, the widest first
-_ENOUGH_CHANGES = 30  # of a rate, to tell the grid that they lie on: by chance, one in 10 million
-_ON_GRID = 0.95  # of the changes; the others are settlements that came late
+_NAME, _VALUE = "name of a column", "value in it"  # where symbols stand side by side
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Checked rows of one instrument in one table, columns as in schema.TABLES.
+    """Checked rows of one series, columns as in schema.TABLES.
 
-    `dropped` counts rows left out as the mapping declares (no value; after delivery), `rejected`
-    those that carry a funding rate forward which was not settled on the grid.
+    `instrument` is what a series of one symbol is about. `dropped` counts rows left out as the
+    mapping declares (no value; after delivery; no symbol), `rejected` those that carry a funding
+    rate forward which was not settled on the grid.
     """
 
     table: str
-    instrument: Instrument
+    venue: str
+    symbol: str
+    instrument: Instrument | None
     frame: pl.DataFrame
     dropped: int
     rejected: int
 
 
-def _refuse(frame: pl.DataFrame, bad: pl.Expr, says: str, where: str, remedy: str) -> None:
-    found = frame.filter(bad)
-    if found.height:
-        first = found.row(0, named=True)
-        count = f"{found.height} in all" if found.height > 1 else "the only one"
-        what = f"{says.format(**first)} at {iso(first['time'])} (row {first['row']}, {count})"
-        raise DataError(what, where, remedy)
-
-
 def _selected(source: Source, path: Path) -> pl.DataFrame:
-    """The rows that `filter` selects, columns under their canonical names, and `symbol`."""
-    built = source.symbol if isinstance(source.symbol, SymbolColumn) else None
-    extra = [*source.filter, *([built.column] if built else [])]
-    raw = read_file(path, [*source.columns.values(), *extra], source.header)
+    """The rows that `filter` selects, columns under their canonical names, and `symbol` as written."""
+    written = source.rules[0].column if source.rules else ""
+    wanted = [*source.columns.values(), *source.filter, *([written] if written else [])]
+    raw = read_file(path, wanted, source.header, source.records)
     for column, value in source.filter.items():
         text = str(value).lower() if isinstance(value, bool) else str(value)
         raw = raw.filter(pl.col(column).cast(pl.String) == text)
         if raw.is_empty():
             raise DataError(f"no row has {column} = {value!r}", str(path), "check filter in the mapping")
-    symbol = pl.lit(source.symbol) if built is None else pl.col(built.column).cast(pl.String)
-    named = {name: pl.col(column) for name, column in source.columns.items()}
-    return raw.select("row", symbol=symbol, **named)
+    if source.wide:
+        beside = ["row", *dict.fromkeys(one for one in wanted if one != "*")]
+        raw = raw.unpivot(index=beside, variable_name=_NAME, value_name=_VALUE)
+        written = _NAME
+    named = {name: pl.col(_VALUE if column == "*" else column) for name, column in source.columns.items()}
+    constants = {name: pl.lit(value) for name, value in source.constants.items()}
+    symbol = pl.col(written) if written else pl.lit(source.symbol)
+    return raw.select("row", symbol=symbol, **named, **constants)
 
 
-def _symbol(source: Source, value: str | None, where: str) -> str:
-    if isinstance(source.symbol, str):
-        return source.symbol
-    match = re.fullmatch(source.symbol.pattern, value or "")
-    if match is None:
-        what = f"{source.symbol.column} {value!r} does not match {source.symbol.pattern!r}"
-        raise DataError(what, where, "widen symbol.pattern, or select rows with filter")
-    try:
-        return match.expand(source.symbol.symbol)
-    except (re.error, IndexError) as error:
-        raise DataError(f"cannot build a symbol: {error}", where, "check symbol.symbol") from None
+def _without(source: Source, name: str, values: pl.Series) -> pl.Series:
+    """Values that mean that there is none, as null: numbers compared as numbers, text as text."""
+    for none in source.none_of(name):
+        if isinstance(none, str):
+            same = values.cast(pl.String) == none
+        else:
+            same = values.cast(pl.Float64, strict=False) == float(none)
+        values = values.set(same.fill_null(False), None)
+    return values
 
 
-def _numbers(source: Source, frame: pl.DataFrame, where: str) -> pl.DataFrame:
-    """Values as float64 in narrows' units; "not a number" and null are both null."""
-    for name in source.columns:
+def _number(source: Source, name: str, frame: pl.DataFrame, where: str) -> pl.Series:
+    """A column as float64 in narrows' units; "not a number" and null are both null."""
+    number = frame[name].cast(pl.Float64, strict=False)
+    unread = frame.filter(number.is_null() & frame[name].is_not_null() & (frame[name].cast(pl.String) != ""))
+    if unread.height:
+        what = f"{unread[name][0]!r} is not a number (row {unread['row'][0]}, {unread.height} in all)"
+        remedy = f"is it the right column? say missing = {{ {name} = … }} if that means that there is none"
+        raise DataError(what, f"{where}: {source.columns.get(name, name)}", remedy)
+    factor = source.factor(name)
+    number = number.fill_nan(None)
+    return number if factor == 1.0 else number * factor
+
+
+def _moments(source: Source, name: str, frame: pl.DataFrame, path: Path, where: str) -> pl.Series:
+    """A column of moments that may be unknown."""
+    assert source.time is not None  # the mapping is checked
+    known = frame.filter(pl.col(name).is_not_null()).select("row", time=name)
+    if known.is_empty():
+        return pl.Series(name, [None] * frame.height, dtype=pl.Int64)
+    stamps = known.select("row", to_utc_ns(known, source.time, where, path.name).alias(name))
+    return frame.select("row").join(stamps, on="row", how="left", maintain_order="left")[name]
+
+
+def _values(source: Source, frame: pl.DataFrame, path: Path, where: str) -> pl.DataFrame:
+    """The measured columns as the table wants them: numbers, moments or text."""
+    for name in (*source.columns, *source.constants):
         if name == "time":
             continue
-        number = frame[name].cast(pl.Float64, strict=False)
-        unread = frame.filter(
-            number.is_null() & frame[name].is_not_null() & (frame[name].cast(pl.String) != "")
-        )
-        if unread.height:
-            what = f"{unread[name][0]!r} is not a number (row {unread['row'][0]}, {unread.height} in all)"
-            raise DataError(what, f"{where}: {source.columns[name]}", "is it the right column?")
-        factor = source.per_unit(name)
-        number = number.fill_nan(None)
-        frame = frame.with_columns((number if factor == 1.0 else number * factor).alias(name))
+        column: Column = TABLES[source.table].columns[name]
+        frame = frame.with_columns(_without(source, name, frame[name]).alias(name))
+        if column.dtype == pl.String:
+            value = frame[name].cast(pl.String)
+        elif column.is_stamp:
+            value = _moments(source, name, frame, path, f"{where}: {source.columns.get(name, name)}")
+        else:
+            value = _number(source, name, frame, where)
+        frame = frame.with_columns(value.alias(name))
     return frame
 
 
@@ -95,95 +113,59 @@ def _without_nulls(source: Source, frame: pl.DataFrame, where: str) -> pl.DataFr
     """Apply `null`: a row without any price or rate may be dropped, a row with some is broken."""
     table = TABLES[source.table]
     measured = [name for name in source.columns if name != "time"]
-    needed = [name for name in measured if name in table.required]
+    needed = [name for name in measured if name in table.required and name != "interval_h"] or [
+        name for name in measured if name in table.required
+    ]
     silent = pl.all_horizontal(pl.col(needed or measured).is_null())
     if source.null == "drop":
         frame = frame.filter(~silent)
     else:
-        _refuse(
-            frame, silent, "no value", where, 'say null = "drop" to leave such rows out, if that is right'
-        )
+        refuse(frame, silent, "no value", where, 'say null = "drop" to leave such rows out, if that is right')
     for name in needed:
-        _refuse(frame, pl.col(name).is_null(), f"no {name}", where, "correct the row")
+        refuse(frame, pl.col(name).is_null(), f"no {name}", where, "correct the row")
     return frame
-
-
-def _snapped(source: Source, frame: pl.DataFrame, where: str) -> tuple[pl.DataFrame, int]:
-    """Stamps on their boundary; with `carried_forward`, only the settlements. Counts rejected rows."""
-    tolerance = source.snap_ns
-    if tolerance is None:
-        return frame, 0
-    carried = source.carried_forward and source.interval_h is not None
-    step = round((source.interval_h or 1.0) * HOUR_NS) if carried else HOUR_NS
-    boundary = (pl.col("time") + step // 2) // step * step
-    on = (pl.col("time") - boundary).abs() <= tolerance
-    if not carried:
-        remedy = "widen snap_s if this is jitter, else check time.format and the zone"
-        _refuse(frame, ~on, f"stamp is not within {tolerance / 1e9:g} s of a whole hour", where, remedy)
-        return frame.with_columns(time=boundary), 0
-    settled = pl.when(on).then("rate").forward_fill()
-    rejected = frame.select((~on & (pl.col("rate") != settled)).sum()).item()
-    kept = frame.filter(on).with_columns(time=boundary)
-    _refuse_wider_grid(kept, step, where)
-    return kept, int(rejected)
-
-
-def _refuse_wider_grid(settled: pl.DataFrame, step_ns: int, where: str) -> None:
-    """Refuse rates that are carried beyond the interval declared: each would be paid several times.
-
-    A rate may well repeat for days, pinned at the interest of its formula, so repetition says nothing.
-    But where a rate changes it was settled, and if nearly all changes lie on a wider grid, so do the
-    settlements.
-    """
-    changes = settled.filter(pl.col("rate") != pl.col("rate").shift())["time"].to_numpy()
-    if len(changes) < _ENOUGH_CHANGES:
-        return
-    for grid_h in _GRIDS_H:
-        grid = grid_h * HOUR_NS
-        if grid <= step_ns or grid % step_ns:
-            continue
-        _, count = np.unique(changes % grid, return_counts=True)
-        if count.max() >= _ON_GRID * len(changes):
-            what = f"rates change every {grid_h} h, the mapping says {hours(step_ns):g} h"
-            raise DataError(what, where, "give the interval_h that it has: each rate is paid once")
 
 
 def _spaced(source: Source, frame: pl.DataFrame, where: str) -> None:
     """Refuse rows that mostly lie further apart than the bar: stamps at its open would be too early."""
     steps = frame["time"].diff().drop_nulls().mode().sort()
-    if source.bar is None or steps.is_empty() or source.bar_ns in steps:
+    if source.table not in ("bars", "marks") or source.bar is None or steps.is_empty():
+        return
+    if source.bar_ns in steps:
         return
     what = f"rows are {hours(int(steps[0])):g} h apart, the mapping says {source.bar}"
     raise DataError(what, where, "give the bar that the file has")
 
 
-def _in_order(frame: pl.DataFrame, where: str) -> None:
+def _in_order(source: Source, frame: pl.DataFrame, where: str) -> None:
+    key = TABLES[source.table].key
+    if key != ("time",):
+        refuse(
+            frame,
+            pl.struct(key).is_duplicated(),
+            "two rows of {symbol} with the same time",
+            where,
+            "use filter",
+        )
+        return
     step = pl.col("time").diff()
-    _refuse(
+    refuse(
         frame,
         step == 0,
         "two rows with the same time",
         where,
         "does the file hold several symbols? use filter",
     )
-    _refuse(frame, step < 0, "time runs backwards", where, "sort the file by time")
-
-
-def _funding(source: Source, frame: pl.DataFrame) -> pl.DataFrame:
-    if source.interval_h is not None:
-        frame = frame.with_columns(interval_h=pl.lit(source.interval_h, pl.Float64))
-    if source.rate_per_h is None:
-        return frame
-    return frame.with_columns(rate=pl.col("rate") * (pl.col("interval_h") / source.rate_per_h))
+    refuse(frame, step < 0, "time runs backwards", where, "say sort = true in the mapping if that is right")
 
 
 def _between(source: Source, frame: pl.DataFrame) -> pl.DataFrame:
     """The rows from `since` to `until`; jitter that is snapped later is given its room."""
-    slack = source.snap_ns or 0
+    slack, late = source.snap_ns or 0, source.late_ns
     if source.since is not None:
         frame = frame.filter(pl.col("time") >= to_ns(source.since) - slack)
     if source.until is not None:
-        frame = frame.filter(pl.col("time") <= to_ns(source.until) + slack)
+        frame = frame.filter(pl.col("time") <= to_ns(source.until) + max(slack, late))
     return frame
 
 
@@ -194,40 +176,92 @@ def _delivered(source: Source, frame: pl.DataFrame, one: Instrument, where: str)
     if source.cut_after_delivery:
         return frame.filter(~after)
     remedy = "say snap_s for jitter" if source.table == "settlements" else "say cut_after_delivery = true"
-    _refuse(frame, after, f"a row after delivery ({iso(one.expiry_ns)})", where, remedy)
+    refuse(frame, after, f"a row after delivery ({iso(one.expiry_ns)})", where, remedy)
     return frame
 
 
-def _rows(source: Source, frame: pl.DataFrame, one: Instrument, where: str) -> Rows:
-    frame = frame.with_columns(time=to_utc_ns(frame, source.time, f"{where}: {source.columns['time']}"))
+def _timed(source: Source, frame: pl.DataFrame, path: Path, where: str) -> pl.DataFrame:
+    """The rows with `time` as nanoseconds UTC, in its order: when a bar closed, when a value was known."""
+    if source.at is not None:
+        time = pl.Series([to_ns(source.at)], dtype=pl.Int64).new_from_index(0, frame.height)
+    else:
+        assert source.time is not None  # the mapping is checked
+        time = to_utc_ns(frame, source.time, f"{where}: {source.columns['time']}", path.name)
     if source.stamp == "open":
-        frame = frame.with_columns(time=pl.col("time") + source.bar_ns)
-    _in_order(frame, where)
+        time = time + source.bar_ns
+    frame = frame.with_columns(time.alias("time"))
+    key = TABLES[source.table].key
+    return frame.sort(key) if source.sort or key != ("time",) else frame
+
+
+def _once(source: Source, frame: pl.DataFrame) -> pl.DataFrame:
+    """Apply `repeated`: of rows that say the same, or that share a key, only the first."""
+    if source.repeated == "error":
+        return frame
+    alike = TABLES[source.table].key if source.repeated == "first" else frame.drop("row").columns
+    return frame.unique(alike, keep="first", maintain_order=True)
+
+
+def _checked(source: Source, frame: pl.DataFrame, path: Path, one: Instrument | None, where: str) -> Rows:
+    frame = _timed(source, frame, path, where)
     rows = frame.height
+    frame = _once(source, frame)
+    _in_order(source, frame, where)
     frame = _between(source, frame)
     known = _without_nulls(source, frame, where)
-    settled, rejected = _snapped(source, known, where)
-    _in_order(settled, where)
-    kept = _delivered(source, settled, one, where)
-    dropped = rows - known.height + settled.height - kept.height
-    if source.table == "funding":
-        kept = _funding(source, kept)
+    placed, rejected = snapped(source, known, where)
+    settled = _once(source, placed)
+    _in_order(source, settled, where)
+    kept = _delivered(source, settled, one, where) if one else settled
+    dropped = rows - known.height + placed.height - kept.height
+    if source.table in ("funding", "predicted_funding"):
+        kept = with_interval(source, kept, where)
     elif source.table == "bars":
         kept = kept.with_columns(bar_ns=pl.lit(source.bar_ns, pl.Int64))
     if kept.is_empty():
         raise DataError("no row is left", where, "check null, filter, since, until and the columns")
     table = TABLES[source.table]
     absent = [name for name in table.columns if name not in kept.columns]
-    full = kept.with_columns(pl.lit(None, pl.Float64).alias(name) for name in absent)
+    full = kept.with_columns(pl.lit(None, table.columns[name].dtype).alias(name) for name in absent)
     for rule in table.rules:
-        _refuse(full, rule.bad, rule.says, where, rule.remedy)
+        refuse(full, rule.bad, rule.says, where, rule.remedy)
     _spaced(source, frame, where)
     columns = [pl.col(name).cast(column.dtype) for name, column in table.columns.items()]
-    return Rows(source.table, one, full.select(columns), dropped, rejected)
+    symbol = one.symbol if one else ALL
+    return Rows(source.table, source.venue, symbol, one, full.select(columns), dropped, rejected)
+
+
+def _names_instruments(source: Source, frame: pl.DataFrame) -> None:
+    """Refuse symbols that do not read as instruments, in a table that keeps a venue together."""
+    if source.table != "rates":
+        for symbol in frame["symbol"].unique(maintain_order=True):
+            instrument(f"{symbol}.{source.venue}")
+
+
+def _of_file(source: Source, path: Path, where: str) -> Iterator[Rows]:
+    selected = _selected(source, path)
+    named, unmatched = with_symbols(source, selected, where)
+    if named.is_empty():
+        raise DataError("no row has a symbol that matches", where, "check symbol.pattern in the mapping")
+    frame = _values(source, named, path, where)
+    if TABLES[source.table].by == "venue":
+        _names_instruments(source, frame)
+        rows = _checked(source, frame, path, None, f"{where}: {source.venue}")
+        yield replace(rows, dropped=rows.dropped + unmatched)
+        return
+    for (symbol,), part in frame.group_by("symbol", maintain_order=True):
+        one = instrument(f"{symbol}.{source.venue}", **source.instrument.said)
+        yield _checked(source, part, path, one, f"{where}: {one.id}")
+    if unmatched:
+        nothing = pl.DataFrame(schema={name: c.dtype for name, c in TABLES[source.table].columns.items()})
+        yield Rows(source.table, source.venue, ALL, None, nothing, unmatched, 0)
 
 
 def canonical(source: Source, root: Path) -> Iterator[Rows]:
-    """Read one source and yield its rows for each instrument in it, checked.
+    """Read one source and yield its rows for each series in it, checked.
+
+    Rows of symbols that the mapping leaves out are counted in a last Rows without rows, whose symbol
+    is ALL.
 
     Parameters
     ----------
@@ -242,10 +276,8 @@ def canonical(source: Source, root: Path) -> Iterator[Rows]:
     ConfigError
         If the source's symbol does not read as an instrument.
     """
-    path = root / source.file
-    where = source.file
-    frame = _numbers(source, _selected(source, path), where)
-    for (value,), part in frame.group_by("symbol", maintain_order=True):
-        symbol = _symbol(source, value if isinstance(value, str) else None, where)
-        one = instrument(f"{symbol}.{source.venue}", **source.instrument.said)
-        yield _rows(source, part, one, f"{where}: {one.id}")
+    if not source.is_wild:
+        yield from _of_file(source, root / source.file, source.file)
+        return
+    for path in matching(root, source.file):
+        yield from _of_file(source, path, str(path.relative_to(root)))

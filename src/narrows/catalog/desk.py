@@ -4,6 +4,7 @@ from pathlib import Path
 
 from narrows.catalog.assemble import panel
 from narrows.catalog.files import text_of
+from narrows.catalog.repair import edited
 from narrows.catalog.store import open_catalog
 from narrows.catalog.universe import choose, traded, universe
 from narrows.core.config import Desk, parse
@@ -28,14 +29,26 @@ def load_desk(path: str | Path) -> Desk:
 
 
 def load_panel(desk: Desk) -> Panel:
-    """The Panel of a desk: its universe over its window, from its catalogue or the demo market.
+    """The Panel of a desk: its universe over its window, less what it excludes, with its repairs.
 
     Of a selection, what has no bars in the window is left out, and `Panel.notes` says so.
 
     Raises
     ------
     ConfigError, DataError
-        If the catalogue lacks an instrument, a named one has no bars in the window, or none has.
+        If the catalogue lacks an instrument, a named one has no bars in the window, or none has; if
+        an exclude or a repair means no bar.
+    """
+    return edited(as_stored(desk), desk.data)
+
+
+def as_stored(desk: Desk) -> Panel:
+    """The Panel of a desk as its catalogue or the demo market has it, nothing excluded or repaired.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As `load_panel`.
     """
     selected = not desk.universe.instruments
     if desk.data.catalog == DEMO:

@@ -1,4 +1,4 @@
-"""Reading a file: configuration as text; Parquet, CSV (plain, zstd, gzip) or a zip of one CSV as columns."""
+"""Reading a file: configuration as text; Parquet, CSV, JSON (packed or not) or a zip of one CSV."""
 
 import io
 import zipfile
@@ -8,9 +8,11 @@ from pathlib import Path
 
 import polars as pl
 
+from narrows.catalog.records import table_of
 from narrows.core.errors import ConfigError, DataError
 
 _CSV = (".csv", ".csv.zst", ".csv.gz")
+_JSON = (".json", ".json.zst", ".json.gz")
 
 
 def _unzipped(path: Path) -> bytes:
@@ -24,9 +26,12 @@ def _unzipped(path: Path) -> bytes:
         raise DataError(f"not a readable zip: {error}", str(path), "fetch the file again") from None
 
 
-def _scan(path: Path, header: bool) -> pl.LazyFrame:
+def _scan(path: Path, columns: Sequence[str], header: bool, records: str) -> pl.LazyFrame:
     if path.name.endswith(".parquet"):
         return pl.scan_parquet(path, glob=False)
+    if path.name.endswith(_JSON):
+        text = "\n".join(pl.read_lines(path).to_series())  # polars unpacks zstd, which our Python cannot
+        return table_of(text, columns, records, str(path)).lazy()
     content = _unzipped(path) if path.name.endswith(".zip") else path.read_bytes()
     frame = pl.read_csv(
         io.BytesIO(content), has_header=header, infer_schema=False
@@ -36,10 +41,11 @@ def _scan(path: Path, header: bool) -> pl.LazyFrame:
     return frame.lazy()
 
 
-def read_file(path: Path, columns: Sequence[str], header: bool = True) -> pl.DataFrame:
-    """The named columns of a file, with `row` counting its rows from 1.
+def read_file(path: Path, columns: Sequence[str], header: bool = True, records: str = "") -> pl.DataFrame:
+    """The named columns of a file, or all of them if "*" is among them; `row` counts rows from 1.
 
     Columns of a file without a header are ``column_1``, ``column_2`` and so on; CSV values are text.
+    What a column of a JSON file is, see `narrows.catalog.records`.
 
     Raises
     ------
@@ -47,17 +53,17 @@ def read_file(path: Path, columns: Sequence[str], header: bool = True) -> pl.Dat
         If the file is missing, empty, broken, of an unknown kind, or lacks a column.
     """
     where = str(path)
-    if not path.name.endswith((".parquet", ".zip", *_CSV)):
-        raise DataError("unknown kind of file", where, "give .parquet, .zip or " + ", ".join(_CSV))
+    if not path.name.endswith((".parquet", ".zip", *_CSV, *_JSON)):
+        raise DataError("unknown kind of file", where, "give .parquet, .zip or " + ", ".join((*_CSV, *_JSON)))
     try:
         if path.stat().st_size == 0:
             raise DataError("the file is empty", where, "fetch it again")
-        lazy = _scan(path, header)
+        lazy = _scan(path, columns, header, records)
         present = lazy.collect_schema().names()
         for column in columns:
-            if column not in present:
+            if column not in present and column != "*":
                 raise DataError(f"no column {column!r}", where, "it has " + ", ".join(present))
-        frame = lazy.select(list(dict.fromkeys(columns))).collect()
+        frame = lazy.select(present if "*" in columns else list(dict.fromkeys(columns))).collect()
     except FileNotFoundError:
         raise DataError("no such file", where, "check `file` in the mapping and --root") from None
     except OSError as error:
@@ -68,6 +74,20 @@ def read_file(path: Path, columns: Sequence[str], header: bool = True) -> pl.Dat
     if frame.is_empty():
         raise DataError("the file has no rows", where, "fetch it again")
     return frame.with_row_index("row", offset=1)
+
+
+def matching(root: Path, file: str) -> list[Path]:
+    """All files below a folder that a name with `*` stands for, sorted.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    found = sorted(path for path in root.glob(file) if path.is_file())
+    if not found:
+        raise DataError("no file matches", str(root / file), "check `file` in the mapping and --root")
+    return found
 
 
 def text_of(path: str | Path) -> str:

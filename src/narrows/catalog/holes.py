@@ -28,6 +28,27 @@ def missing_bars(one: Instrument, time_ns: Int1D, close: Float1D) -> list[str]:
     return [f"{one.id}: {missing.sum()} of {len(close)} bars missing, {hole}"]
 
 
+def thin_bars(one: Instrument, rows: Int1D, lengths_ns: Int1D, bar_ns: int) -> list[str]:
+    """One line if bars are made of stored bars that do not fill them, the first and the last aside.
+
+    Parameters
+    ----------
+    one : Instrument
+    rows, lengths_ns : (n,)
+        Row and length of each stored bar.
+    bar_ns : int
+        Length of a bar that they make.
+    """
+    if lengths_ns.min() == bar_ns:
+        return []
+    begins = np.flatnonzero(np.diff(rows, prepend=-1))
+    filled = np.add.reduceat(lengths_ns, begins)[1:-1]
+    thin = int((filled < bar_ns).sum())
+    return (
+        [f"{one.id}: {thin} of {len(begins)} bars made of fewer stored bars than fill them"] if thin else []
+    )
+
+
 def missing_settlements(one: Instrument, records: pl.DataFrame, start_ns: int, end_ns: int) -> list[str]:
     """One line if funding was due in (start, end] and is not among the records, else nothing.
 

@@ -1,15 +1,17 @@
 """Local files → catalogue: read what the mappings declare, check all of it, then write all or nothing."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 import polars as pl
 
 from narrows.catalog.canonical import Rows, canonical
-from narrows.catalog.mapping import Source, load_mapping
+from narrows.catalog.mapping import load_mapping
 from narrows.catalog.schema import ALL, INSTRUMENTS, TABLES, gaps
-from narrows.catalog.store import Series, merge, write
+from narrows.catalog.source import Source
+from narrows.catalog.store import MANIFEST, Catalog, Series, give_way, merge, open_catalog, write
 from narrows.core.errors import DataError
 from narrows.core.instrument import Instrument
 from narrows.core.time import iso
@@ -20,7 +22,10 @@ class Ingested(msgspec.Struct, frozen=True, kw_only=True):
 
     `start` and `end` are ISO-8601 UTC; `gaps` counts the rows missing between them; `rejected`
     counts carried-forward rows whose rate was not settled on the grid; `dropped` counts rows left
-    out because the mapping says so (no value, after delivery).
+    out because the mapping says so (no value, after delivery, no symbol); `contradicted` counts rows
+    of sources that give way and say something else than is kept, and `contradictions` has a line for
+    each such source, with the first of its rows. Rows whose symbol no rule matches stand in a line of
+    their own, with the symbol "all".
     """
 
     table: str
@@ -32,6 +37,8 @@ class Ingested(msgspec.Struct, frozen=True, kw_only=True):
     gaps: int
     rejected: int
     dropped: int
+    contradicted: int
+    contradictions: list[str]
 
 
 def _specification(one: Instrument, source: Source) -> pl.DataFrame:
@@ -52,7 +59,7 @@ def _add(batch: dict[Series, pl.DataFrame], series: Series, frame: pl.DataFrame,
     try:
         batch[series] = merge(batch[series], frame, series)
     except DataError as error:
-        remedy = "two sources of this ingest disagree: map only one of them"
+        remedy = "two sources of this ingest disagree: map one of them, or say of one gives_way = true"
         raise DataError(error.what, f"{where}: {error.where}", remedy) from None
 
 
@@ -64,18 +71,57 @@ def _by_venue(known: dict[Series, pl.DataFrame]) -> dict[Series, pl.DataFrame]:
     return {series: pl.concat(rows) for series, rows in venues.items()}
 
 
-def _told(series: Series, frame: pl.DataFrame, parts: Sequence[Rows]) -> Ingested:
-    return Ingested(
-        table=series.table,
-        venue=series.venue,
-        symbol=series.symbol,
-        rows=frame.height,
-        start=iso(frame["time"][0]),
-        end=iso(frame["time"][-1]),
-        gaps=gaps(series.table, frame),
-        rejected=sum(part.rejected for part in parts),
-        dropped=sum(part.dropped for part in parts),
-    )
+@dataclass
+class _Batch:
+    """What is to be written, as it grows, and what was left out on the way."""
+
+    stored: Catalog | None
+    frames: dict[Series, pl.DataFrame] = field(default_factory=dict)
+    known: dict[Series, pl.DataFrame] = field(default_factory=dict)
+    parts: dict[Series, list[Rows]] = field(default_factory=dict)
+    contradictions: dict[Series, list[tuple[int, str]]] = field(default_factory=dict)
+
+    def _without_contradictions(self, series: Series, frame: pl.DataFrame, file: str) -> pl.DataFrame:
+        kept = [self.stored.read(series)] if self.stored else []
+        for one in [*kept, *([self.frames[series]] if series in self.frames else [])]:
+            frame, count, first = give_way(one, frame, series)
+            if count:
+                told = f"{count} rows of {file} left out: {first}"
+                self.contradictions.setdefault(series, []).append((count, told))
+        return frame
+
+    def add(self, rows: Rows, source: Source) -> None:
+        """Take the rows of a source."""
+        series, frame = Series(rows.table, rows.venue, rows.symbol), rows.frame
+        self.parts.setdefault(series, []).append(rows)
+        if source.gives_way:
+            frame = self._without_contradictions(series, frame, source.file)
+        if frame.height:
+            _add(self.frames, series, frame, source.file)
+        if rows.instrument:
+            one = Series(INSTRUMENTS, rows.venue, rows.symbol)
+            _add(self.known, one, _specification(rows.instrument, source), source.file)
+
+    def told(self) -> list[Ingested]:
+        """One line for each series."""
+        return [self._told(series, parts) for series, parts in self.parts.items()]
+
+    def _told(self, series: Series, parts: Sequence[Rows]) -> Ingested:
+        frame = self.frames.get(series)
+        left = self.contradictions.get(series, [])
+        return Ingested(
+            table=series.table,
+            venue=series.venue,
+            symbol=series.symbol,
+            rows=0 if frame is None else frame.height,
+            start="" if frame is None else iso(frame["time"][0]),
+            end="" if frame is None else iso(frame["time"][-1]),
+            gaps=0 if frame is None else gaps(series.table, frame),
+            rejected=sum(part.rejected for part in parts),
+            dropped=sum(part.dropped for part in parts),
+            contradicted=sum(count for count, _ in left),
+            contradictions=[first for _, first in left],
+        )
 
 
 def ingest(
@@ -104,7 +150,7 @@ def ingest(
     Returns
     -------
     list of Ingested
-        One for each table, venue and symbol, in the order of the mappings.
+        One for each table, venue and symbol, in the order of the mappings, those that give way last.
 
     Raises
     ------
@@ -114,18 +160,13 @@ def ingest(
         If a file or a row is not, if stored rows would change, or if the disk is full.
     """
     sources = [source for path in mappings for source in load_mapping(path)]
-    batch: dict[Series, pl.DataFrame] = {}
-    known: dict[Series, pl.DataFrame] = {}
-    parts: dict[Series, list[Rows]] = {}
+    sources.sort(key=lambda source: source.gives_way)  # stable: what gives way is read last
+    batch = _Batch(open_catalog(catalog) if (Path(catalog) / MANIFEST).exists() else None)
     for done, source in enumerate(sources, start=1):
         for rows in canonical(source, Path(root)):
-            one = rows.instrument
-            series = Series(rows.table, one.venue, one.symbol)
-            _add(batch, series, rows.frame, source.file)
-            _add(known, Series(INSTRUMENTS, one.venue, one.symbol), _specification(one, source), source.file)
-            parts.setdefault(series, []).append(rows)
+            batch.add(rows, source)
         if progress:
             progress(done, len(sources))
-    told = [_told(series, batch[series], rows) for series, rows in parts.items()]
-    write(catalog, batch | _by_venue(known))
+    told = batch.told()
+    write(catalog, batch.frames | _by_venue(batch.known))
     return told

@@ -1,156 +1,102 @@
-"""The declared mapping: what a source file holds, said in TOML. See examples/sources for every key."""
+"""The declared mapping: TOML in, sources out, or one line that says which key is wrong and why."""
 
 import re
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import msgspec
-
+from narrows.catalog.clock import offset_ns
 from narrows.catalog.files import text_of
 from narrows.catalog.schema import INSTRUMENTS, TABLES
+from narrows.catalog.source import RATE_UNITS, Clock, Source, Specification, SymbolRule
 from narrows.core.config import convert, midnights, require, toml_tables
 from narrows.core.errors import ConfigError
 from narrows.core.instrument import instrument
 from narrows.core.time import duration_ns, to_ns
 
-RATE_UNITS = {"fraction": 1.0, "percent": 1e-2, "bps": 1e-4}
-_UNITS_OF = {"rate": tuple(RATE_UNITS), "premium": tuple(RATE_UNITS), "apr": tuple(RATE_UNITS)}
+_WITH_UNITS = (
+    "rate", "premium", "apr", "spread", "within", "iv", "funding", "initial", "maintenance",
+    "liquidation_fee", "funding_cap", "funding_floor",
+)  # fmt: skip
+_BARRED = tuple(name for name in TABLES if name not in ("funding", "settlements", "borrow", INSTRUMENTS))
 _TABLES_OF = {
-    "bar": ("bars", "marks"),
-    "stamp": ("bars", "marks"),
-    "cut_after_delivery": ("bars", "marks"),
+    "bar": _BARRED,
+    "stamp": _BARRED,
+    "cut_after_delivery": ("bars", "marks", "prices", "quotes"),
     "snap_s": ("funding", "marks", "settlements"),
-    "interval_h": ("funding",),
-    "rate_per_h": ("funding",),
+    "snap_to": ("funding",),
+    "late_s": ("funding",),
+    "interval_h": ("funding", "predicted_funding"),
+    "intervals_h": ("funding",),
+    "rate_per_h": ("funding", "predicted_funding"),
     "carried_forward": ("funding",),
 }
-_DEFAULT_SNAP_S = 60.0
-
-
-class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    pass
-
-
-class Clock(_Strict, frozen=True, kw_only=True):
-    """`time`: how the time column is written, and in which zone if it does not say so itself."""
-
-    format: Literal["datetime", "iso", "s", "ms", "us", "ns"]
-    zone: str = "UTC"
-
-
-class SymbolColumn(_Strict, frozen=True, kw_only=True):
-    """`symbol` built from a column: values that match `pattern` as a whole become `symbol`."""
-
-    column: str
-    pattern: str
-    symbol: str
-
-
-class Specification(_Strict, frozen=True, kw_only=True):
-    """`[source.instrument]`: what an id does not say; keys left out stay as the catalogue has them."""
-
-    tick: float | None = None
-    lot: float | None = None
-    min_notional: float | None = None
-    multiplier: float | None = None
-    contract: Literal["linear", "inverse"] | None = None
-    settle: str | None = None
-
-    @property
-    def said(self) -> dict[str, object]:
-        """Only the keys that the mapping gives."""
-        return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
-
-
-class Source(_Strict, frozen=True, kw_only=True):
-    """One `[[source]]`: one file, or the rows of it that `filter` selects, feeding one table.
-
-    `since` and `until` (UTC, both included) keep the rows of the catalogue whose time lies between:
-    what a file has before or after is left out.
-
-    `columns` maps a canonical column (see schema.TABLES) to the column of the file; `units` gives
-    the unit of a rate, the default being a fraction.
-    """
-
-    file: str
-    table: str
-    venue: str
-    symbol: str | SymbolColumn
-    columns: dict[str, str]
-    time: Clock
-    units: dict[str, str] = {}
-    header: bool = True
-    filter: dict[str, str | int | float | bool] = {}
-    null: Literal["error", "drop"] = "error"
-    bar: str | None = None
-    stamp: Literal["open", "close"] | None = None
-    cut_after_delivery: bool = False
-    since: datetime | None = None
-    until: datetime | None = None
-    snap_s: float | None = None
-    interval_h: float | None = None
-    rate_per_h: float | None = None
-    carried_forward: bool = False
-    instrument: Specification = Specification()
-
-    @property
-    def bar_ns(self) -> int:
-        """Length of a bar; 0 = the source has no bars."""
-        return duration_ns(self.bar) if self.bar else 0
-
-    @property
-    def snap_ns(self) -> int | None:
-        """How far a stamp may lie from its boundary; None = stamps are taken as they are."""
-        if self.snap_s is None and self.table != "funding":
-            return None
-        return round((_DEFAULT_SNAP_S if self.snap_s is None else self.snap_s) * 1e9)
-
-    def per_unit(self, column: str) -> float:
-        """What one unit of a column is inside narrows."""
-        return RATE_UNITS[self.units[column]] if column in self.units else 1.0
+_NAMED_FORMATS = ("datetime", "iso", "s", "ms", "us", "ns")
+_COUNTED = _NAMED_FORMATS[2:]
 
 
 def _check_columns(source: Source, where: str) -> None:
     table = TABLES[source.table]
+    given = {"time": source.at, "interval_h": source.interval_h, **source.constants}
     known = ("time", *table.values)
-    at = f"{where}.columns"
-    for name in source.columns:
-        require(
-            name in known, f"{source.table} has no column {name!r}", at, "choose from " + ", ".join(known)
-        )
-    given_otherwise = ("interval_h",) if source.interval_h is not None else ()
+    for key, names in (("columns", source.columns), ("constants", source.constants)):
+        for name in names:
+            choices = "choose from " + ", ".join(known)
+            require(name in known, f"{source.table} has no column {name!r}", f"{where}.{key}", choices)
+    twice = next((name for name in source.columns if given.get(name) is not None), "")
+    said = "at" if twice == "time" else "interval_h" if twice == "interval_h" else f"constants.{twice}"
+    require(not twice, f"{twice} is said twice", where, f"say columns.{twice} or {said}, not both")
     for name in ("time", *table.required):
         require(
-            name in source.columns or name in given_otherwise,
+            name in source.columns or given.get(name) is not None,
             f"column {name!r} is not mapped",
-            at,
-            f'say {name} = "the column of the file"',
+            f"{where}.columns",
+            f'say {name} = "the column of the file"'
+            + (", or at = a moment for all rows" if name == "time" else ""),
         )
     measured = [name for name in source.columns if name != "time"]
-    require(bool(measured), "no value column is mapped", at, "choose from " + ", ".join(table.values))
+    choices = "choose from " + ", ".join(table.values)
+    require(bool(measured), "no value column is mapped", f"{where}.columns", choices)
+    for key in ("units", "scale", "missing"):
+        for name in getattr(source, key):
+            require(name in measured, f"{key} of {name!r}, which is not mapped", f"{where}.{key}", "")
+
+
+def _check_units(source: Source, where: str) -> None:
     for name, unit in source.units.items():
-        units = _UNITS_OF.get(name, ())
-        require(name in measured, f"unit of {name!r}, which is not mapped", f"{where}.units", "")
+        units = tuple(RATE_UNITS) if name in _WITH_UNITS else ()
         require(
             unit in units,
             f"unit {unit!r} of {name} is unknown",
             f"{where}.units.{name}",
-            "choose from " + ", ".join(units) if units else f"{name} has no choice of units, leave it out",
+            "choose from " + ", ".join(units)
+            if units
+            else f"{name} has no choice of units, say scale = {{ {name} = a factor }}",
         )
+        require(name not in source.scale, "it has a unit already", f"{where}.scale.{name}", "say one of them")
+    for name, factor in source.scale.items():
+        require(factor > 0, f"{factor} is not positive", f"{where}.scale.{name}", "give a factor")
 
 
 def _check_funding(source: Source, where: str) -> None:
-    interval, mapped = source.interval_h, "interval_h" in source.columns
+    interval, mapped = source.hours, "interval_h" in source.columns
     require(
-        (interval is not None) != mapped,
-        "the funding interval is not said, or said twice",
+        source.interval_h is not None or mapped,
+        "the funding interval is not said",
         where,
-        "give interval_h as a number, or as a column, and not both",
+        'give interval_h as a number, as a column, or as "spacing"',
     )
-    for name, hours in (("interval_h", interval), ("rate_per_h", source.rate_per_h)):
-        require(hours is None or hours > 0, f"{hours} is not positive", f"{where}.{name}", "give hours")
+    spaced = source.interval_h == "spacing"
+    require(
+        spaced == bool(source.intervals_h),
+        'interval_h = "spacing" and intervals_h go together',
+        where,
+        "say intervals_h = [1, 2, 4, 8], the intervals that there can be",
+    )
+    require(not spaced or source.table == "funding", "it needs settlements", f"{where}.interval_h", "")
+    hours = [("interval_h", interval), ("rate_per_h", source.rate_per_h)]
+    for name, value in [*hours, *(("intervals_h", one) for one in source.intervals_h)]:
+        require(value is None or value > 0, f"{value} is not positive", f"{where}.{name}", "give hours")
     if source.carried_forward:
         require(
             interval is not None and 24 % interval == 0,
@@ -158,29 +104,66 @@ def _check_funding(source: Source, where: str) -> None:
             where,
             "give interval_h as a number that divides 24",
         )
+    duration_ns(source.snap_to, f"{where}.snap_to")
+
+
+def _check_rule(source: Source, rule: SymbolRule, where: str) -> None:
+    try:
+        groups = re.compile(rule.pattern).groups
+    except re.error as error:
+        raise ConfigError(f"not a regular expression: {error}", f"{where}.pattern", "") from None
+    for key in ("dates", "names"):
+        for group in getattr(rule, key):
+            inside = group.isdecimal() and 1 <= int(group) <= groups
+            require(inside, f"no group {group} in the pattern", f"{where}.{key}", "groups count from 1")
+    same = rule.column == source.rules[0].column
+    require(same, "another column than that of the first rule", f"{where}.column", "give one column")
+    wide = (rule.column == "*") == bool(source.wide)
+    told = 'say column = "*" in symbol, and "*" for the one column whose values stand side by side'
+    require(wide, "one column for each symbol is said by half", where, told)
 
 
 def _check_symbol(source: Source, where: str) -> None:
     if isinstance(source.symbol, str):
         try:
-            instrument(f"{source.symbol}.{source.venue}")
+            symbol = "BTC-USDT" if source.table == "rates" else source.symbol  # which names no instrument
+            instrument(f"{symbol}.{source.venue}")
         except ConfigError as error:
             raise ConfigError(error.what, f"{where}.symbol", error.remedy) from None
+        require(not source.wide, "one column for each symbol", f"{where}.symbol", "give a table with column")
         return
-    try:
-        re.compile(source.symbol.pattern)
-    except re.error as error:
-        raise ConfigError(f"not a regular expression: {error}", f"{where}.symbol.pattern", "") from None
+    require(bool(source.rules), "no rule", f"{where}.symbol", "give one table, or several in brackets")
+    for n, rule in enumerate(source.rules):
+        at = f"{where}.symbol[{n}]" if isinstance(source.symbol, tuple) else f"{where}.symbol"
+        _check_rule(source, rule, at)
+
+
+def _check_clock(clock: Clock, where: str) -> None:
+    known = clock.format in _NAMED_FORMATS or "%" in clock.format
+    choices = "choose from " + ", ".join(_NAMED_FORMATS) + ', or write it like "%m/%d/%Y"'
+    require(known, f"unknown format {clock.format!r}", f"{where}.format", choices)
+    if offset_ns(clock.zone) is None:
+        try:
+            ZoneInfo(clock.zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            remedy = 'write it like "Europe/London", or "UTC+3"'
+            raise ConfigError(f"unknown zone {clock.zone!r}", f"{where}.zone", remedy) from None
+    counted = clock.epoch is None or clock.format in _COUNTED
+    require(counted, "nothing counts from it", f"{where}.epoch", "it belongs to " + ", ".join(_COUNTED))
 
 
 def _check_time(source: Source, where: str) -> None:
-    try:
-        ZoneInfo(source.time.zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        zone = source.time.zone
-        raise ConfigError(
-            f"unknown zone {zone!r}", f"{where}.time.zone", 'write it like "Europe/London"'
-        ) from None
+    if source.time is not None:
+        _check_clock(source.time, f"{where}.time")
+    stamped = "time" in source.columns or any(
+        TABLES[source.table].columns[name].is_stamp for name in source.columns
+    )
+    require(
+        not stamped or source.time is not None,
+        "how stamps are written is not said",
+        f"{where}.time",
+        'say time = { format = "iso" }, or "datetime", "s", "ms", …',
+    )
     if source.bar is not None:
         duration_ns(source.bar, f"{where}.bar")
     require(
@@ -197,15 +180,12 @@ def _check_time(source: Source, where: str) -> None:
     )
     ordered = source.since is None or source.until is None or to_ns(source.since) <= to_ns(source.until)
     require(ordered, "it is before since", f"{where}.until", "give a later time")
-    require(source.snap_s is None or source.snap_s >= 0, "negative", f"{where}.snap_s", "give seconds")
+    for key in ("snap_s", "late_s"):
+        seconds = getattr(source, key)
+        require(seconds is None or seconds >= 0, "negative", f"{where}.{key}", "give seconds")
 
 
-def _source(table: dict[str, Any], where: str) -> Source:
-    nested = (("time", Clock), ("symbol", SymbolColumn), ("instrument", Specification))
-    for key, kind in nested:  # each on its own, so that an error names the keys of its own table
-        if isinstance(table.get(key), dict):
-            convert(table[key], kind, f"{where}.{key}")
-    source = convert(midnights(table), Source, where)
+def _check(source: Source, said: dict[str, Any], where: str) -> None:
     feedable = [name for name in TABLES if name != INSTRUMENTS]
     require(
         source.table in feedable,
@@ -215,16 +195,37 @@ def _source(table: dict[str, Any], where: str) -> Source:
     )
     for key, tables in _TABLES_OF.items():
         require(
-            key not in table or source.table in tables,
+            key not in said or source.table in tables,
             f"{key} has no meaning for {source.table}",
             f"{where}.{key}",
             "it belongs to " + ", ".join(tables),
         )
     _check_columns(source, where)
+    _check_units(source, where)
     _check_time(source, where)
     _check_symbol(source, where)
-    if source.table == "funding":
+    if source.table in _TABLES_OF["interval_h"]:
         _check_funding(source, where)
+
+
+def _nested(table: dict[str, Any], where: str) -> None:
+    """Convert each table inside on its own, so that an error names the keys of its own table."""
+    for key, kind in (("time", Clock), ("symbol", SymbolRule), ("instrument", Specification)):
+        inside = table.get(key)
+        if isinstance(inside, dict):
+            convert(midnights(inside), kind, f"{where}.{key}")
+        elif key == "symbol" and isinstance(inside, list):
+            for n, one in enumerate(inside):
+                convert(one, kind, f"{where}.{key}[{n}]")
+
+
+def _source(table: dict[str, Any], where: str) -> Source:
+    _nested(table, where)
+    table = midnights(table)
+    if isinstance(table.get("time"), dict):
+        table["time"] = midnights(table["time"])
+    source = convert(table, Source, where)
+    _check(source, table, where)
     return source
 
 

@@ -10,6 +10,7 @@ from narrows.core.time import HOUR_NS
 
 FORMAT = 2  # of the folder: partitions, their names and the manifest
 INSTRUMENTS = "instruments"
+_STAMP = "ns since the epoch, UTC"
 ALL = "all"  # the symbol of a series that holds a whole venue
 
 
@@ -21,6 +22,11 @@ class Column:
     unit: str
     meaning: str
     nullable: bool = False
+
+    @property
+    def is_stamp(self) -> bool:
+        """Whether it holds moments, as `time` does."""
+        return self.unit == _STAMP
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ def _amount(meaning: str) -> Column:
 
 
 def _time(meaning: str) -> Column:
-    return Column(pl.Int64, "ns since the epoch, UTC", meaning)
+    return Column(pl.Int64, _STAMP, meaning)
 
 
 def _positive(*names: str) -> tuple[Rule, ...]:
@@ -160,6 +166,15 @@ TABLES: dict[str, Table] = {
             ),
         ),
     ),
+    "predicted_funding": Table(
+        version=1,
+        columns={
+            "time": _time("when the rate was shown"),
+            "rate": Column(pl.Float64, "fraction per interval", "shown for the settlement to come"),
+            "interval_h": Column(pl.Float64, "hours", "the interval that it is for"),
+        },
+        rules=(_within("rate", 0.25, "is its unit percent?"),),
+    ),
     "borrow": Table(
         version=1,
         columns={
@@ -216,9 +231,10 @@ TABLES: dict[str, Table] = {
         columns={
             "time": _time("from when the rate holds"),
             "symbol": Column(pl.String, "", "what is lent or yields: USDC-BORROW, USD-3M"),
-            "apr": Column(pl.Float64, "fraction per 365 days, simple", "what it costs or pays"),
+            "apr": Column(pl.Float64, "fraction per 365 days", "what it costs or pays, as published"),
+            "limit": _amount("most that can be borrowed"),
         },
-        rules=(_within("apr", 10.0, "is its unit percent?"),),
+        rules=(_within("apr", 10.0, "is its unit percent?"), *_not_negative("limit")),
         key=("time", "symbol"),
         by="venue",
     ),
@@ -257,7 +273,7 @@ TABLES: dict[str, Table] = {
             "mark": _price("margin price", nullable=True),
             "index": _price("composite spot", nullable=True),
             "funding": Column(pl.Float64, "fraction per interval", "the rate shown", nullable=True),
-            "next_funding": Column(pl.Int64, "ns since the epoch, UTC", "next settlement", nullable=True),
+            "next_funding": Column(pl.Int64, _STAMP, "next settlement", nullable=True),
         },
         rules=(*_positive("bid", "ask", "mark", "index"), *_not_negative("bid_size", "ask_size")),
         key=("time", "symbol"),
@@ -272,17 +288,16 @@ TABLES: dict[str, Table] = {
             "tick": Column(pl.Float64, "quote", "price step", nullable=True),
             "lot": Column(pl.Float64, "base", "size step", nullable=True),
             "min_notional": Column(pl.Float64, "quote", "smallest order value", nullable=True),
-            "listed": Column(pl.Int64, "ns since the epoch, UTC", "first trading", nullable=True),
-            "expiry": Column(pl.Int64, "ns since the epoch, UTC", "delivery", nullable=True),
+            "listed": Column(pl.Int64, _STAMP, "first trading", nullable=True),
+            "expiry": Column(pl.Int64, _STAMP, "delivery", nullable=True),
             "initial": Column(pl.Float64, "fraction", "margin to open, as published", nullable=True),
             "maintenance": Column(pl.Float64, "fraction", "margin to live, as published", nullable=True),
             "liquidation_fee": Column(pl.Float64, "fraction", "of the notional closed", nullable=True),
             "funding_cap": Column(pl.Float64, "fraction per interval", "highest rate", nullable=True),
             "funding_floor": Column(pl.Float64, "fraction per interval", "lowest rate", nullable=True),
             "interval_h": Column(pl.Float64, "hours", "between settlements", nullable=True),
-            "borrow_limit": Column(pl.Float64, "base", "most that can be borrowed", nullable=True),
         },
-        rules=_not_negative("tick", "lot", "min_notional", "initial", "maintenance", "borrow_limit"),
+        rules=_not_negative("tick", "lot", "min_notional", "initial", "maintenance"),
         key=("time", "symbol"),
         by="venue",
     ),
@@ -299,7 +314,7 @@ TABLES: dict[str, Table] = {
             "tick": Column(pl.Float64, "quote", "price step", nullable=True),
             "lot": Column(pl.Float64, "base", "size step", nullable=True),
             "min_notional": Column(pl.Float64, "quote", "smallest order value", nullable=True),
-            "expiry_ns": Column(pl.Int64, "ns since the epoch, UTC", "delivery; 0 = never"),
+            "expiry_ns": Column(pl.Int64, _STAMP, "delivery; 0 = never"),
         },
         key=("id",),
         by="venue",
@@ -311,7 +326,7 @@ def spacing_ns(table: str, frame: pl.DataFrame) -> pl.Series | int:
     """How far each row should lie from the one before it, ns; 0 where nothing is regular.
 
     The length of the bar, the interval that a funding record settles, and for other tables the
-    commonest distance.
+    distance that more than half of the rows have, if there is one.
     """
     if table == "bars":
         return frame["bar_ns"]
@@ -320,11 +335,14 @@ def spacing_ns(table: str, frame: pl.DataFrame) -> pl.Series | int:
     steps = frame["time"].diff().drop_nulls()
     if table == "settlements" or steps.is_empty():
         return 0
-    return int(steps.mode().sort()[0])
+    common = int(steps.mode().sort()[0])
+    return common if (steps == common).sum() > len(steps) / 2 else 0
 
 
 def gaps(table: str, frame: pl.DataFrame) -> int:
-    """How many rows are missing between the first and the last row of a symbol."""
+    """How many rows are missing between the first and the last row of a series."""
+    if TABLES[table].by == "venue":
+        frame = frame.unique("time").sort("time")
     missing = pl.col("step") / pl.col("due") - 1
     steps = frame.select(pl.col("time").diff().alias("step")).with_columns(due=spacing_ns(table, frame))
     found = steps.filter(pl.col("step") > 0, pl.col("due") > 0).select(missing.round().clip(0).sum())

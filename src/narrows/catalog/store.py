@@ -13,20 +13,25 @@ import fcntl
 import hashlib
 import io
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from narrows.catalog.schema import ALL, FORMAT, INSTRUMENTS, TABLES
 from narrows.core.errors import DataError
-from narrows.core.time import iso
+from narrows.core.time import SECOND_NS, iso, to_ns
 
-_MANIFEST, _LOCK, _TEMPORARY = "manifest.json", ".lock", ".tmp"
+MANIFEST, _LOCK, _TEMPORARY = "manifest.json", ".lock", ".tmp"
+_WRITERS = 4
 
 
 class Series(NamedTuple):
@@ -90,12 +95,17 @@ class Catalog:
 
     def partitions(self, series: Series) -> list[Partition]:
         """The partitions of one symbol in one table, in the order of time."""
-        prefix = series.folder + "/"
-        found = [one for key, one in self.manifest.partitions.items() if key.startswith(prefix)]
-        return sorted(found, key=lambda one: one.start)
+        return self._listed.get(series.folder, [])
 
-    def load(self, partition: Partition) -> pl.DataFrame:
-        """The rows of a partition.
+    @cached_property
+    def _listed(self) -> dict[str, list[Partition]]:
+        found: dict[str, list[Partition]] = {}
+        for key, one in sorted(self.manifest.partitions.items(), key=lambda item: item[1].start):
+            found.setdefault(key.rpartition("/")[0], []).append(one)
+        return found
+
+    def load(self, partition: Partition, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """The rows of a partition; only some of its columns, if they are named.
 
         Raises
         ------
@@ -109,16 +119,27 @@ class Catalog:
             raise DataError(f"cannot read a partition: {error.strerror}", where, remedy) from None
         if hashlib.sha256(content).hexdigest() != partition.sha256:
             raise DataError("the partition is not the one in the manifest: damaged or changed", where, remedy)
-        return pl.read_parquet(io.BytesIO(content))
+        return pl.read_parquet(io.BytesIO(content), columns=None if columns is None else list(columns))
 
-    def read(self, series: Series, start_ns: int = 0, end_ns: int = 2**63 - 1) -> pl.DataFrame:
-        """Rows of one symbol with time in (start_ns, end_ns]; empty if there are none."""
-        table = TABLES[series.table]
+    def read(
+        self,
+        series: Series,
+        start_ns: int = 0,
+        end_ns: int = 2**63 - 1,
+        columns: Sequence[str] | None = None,
+    ) -> pl.DataFrame:
+        """Rows of one symbol with time in (start_ns, end_ns]; empty if there are none.
+
+        `columns` names the ones that are wanted, `time` among them; default: all.
+        """
+        known = TABLES[series.table].columns
         wanted = [one for one in self.partitions(series) if one.end > start_ns and one.start <= end_ns]
         if not wanted:
-            return pl.DataFrame(schema={name: column.dtype for name, column in table.columns.items()})
-        frame = pl.concat([self.load(one) for one in wanted])
-        return frame.filter(pl.col("time").is_between(start_ns, end_ns, closed="right"))
+            return pl.DataFrame(schema={name: known[name].dtype for name in columns or known})
+        frame = pl.concat([self.load(one, columns) for one in wanted])
+        times = frame["time"].to_numpy()  # rising
+        begin, end = np.searchsorted(times, [start_ns, end_ns], side="right").tolist()
+        return frame.slice(begin, end - begin)
 
 
 def open_catalog(root: str | Path) -> Catalog:
@@ -129,7 +150,7 @@ def open_catalog(root: str | Path) -> Catalog:
     DataError
         If there is none, its manifest is broken, or it was written by another version.
     """
-    path = Path(root) / _MANIFEST
+    path = Path(root) / MANIFEST
     remedy = "build a new one with `narrows ingest SOURCE.toml --catalog DIR`"
     try:
         content = path.read_bytes()
@@ -156,6 +177,59 @@ def _told(key: tuple[str, ...], row: Mapping[str, object]) -> str:
     return " ".join(iso(v) if name == "time" and isinstance(v, int) else f"{v}" for name, v in values)
 
 
+def _same_rows(old: pl.DataFrame, new: pl.DataFrame, series: Series) -> pl.DataFrame:
+    """The rows that both have, those of the new with a suffix, and `differs` where a value does."""
+    table = TABLES[series.table]
+    both = old.join(new, on=table.key, how="inner", suffix="_new").sort(table.key)
+    names = [name for name in table.columns if name not in table.key]
+    other = [(pl.col(name) != pl.col(f"{name}_new")).fill_null(False) for name in names]
+    return both.with_columns(differs=pl.any_horizontal(other))
+
+
+def _difference(row: Mapping[str, object], series: Series) -> str:
+    """The first value in which a row differs, in words."""
+    table = TABLES[series.table]
+    for name in table.columns:
+        new = row.get(f"{name}_new")
+        if new is not None and row[name] is not None and row[name] != new:
+            return f"{name} was {row[name]!r} and would become {new!r} at {_told(table.key, row)}"
+    raise AssertionError("the rows do not differ")
+
+
+def give_way(kept: pl.DataFrame, yielding: pl.DataFrame, series: Series) -> tuple[pl.DataFrame, int, str]:
+    """The yielding rows without those that contradict the kept ones.
+
+    Returns
+    -------
+    DataFrame
+        The rows of `yielding` that are new or the same.
+    int
+        How many others there are.
+    str
+        The first of them in words, or nothing.
+    """
+    both = _same_rows(kept, yielding, series).filter(pl.col("differs"))
+    if both.is_empty():
+        return yielding, 0, ""
+    first = _difference(both.row(0, named=True), series)
+    return yielding.join(both, on=TABLES[series.table].key, how="anti"), both.height, first
+
+
+def _apart(old: pl.DataFrame, new: pl.DataFrame) -> bool:
+    """Whether all of the one lies before all of the other."""
+    if "time" not in old.columns or old.is_empty() or new.is_empty():
+        return False
+    return bool(old["time"][-1] < new["time"][0] or new["time"][-1] < old["time"][0])
+
+
+def _joined(old: pl.DataFrame, new: pl.DataFrame, key: tuple[str, ...]) -> pl.DataFrame:
+    """All rows of both in the order of the key, a null giving way to a value."""
+    if _apart(old, new):
+        return pl.concat([old, new] if old["time"][-1] < new["time"][0] else [new, old])
+    both = old.join(new, on=key, how="full", coalesce=True, suffix="_new").sort(key)
+    return both.select(name if name in key else pl.coalesce(name, f"{name}_new") for name in old.columns)
+
+
 def merge(old: pl.DataFrame, new: pl.DataFrame, series: Series) -> pl.DataFrame:
     """Both sets of rows, sorted; where they meet, a null gives way to a value.
 
@@ -166,20 +240,12 @@ def merge(old: pl.DataFrame, new: pl.DataFrame, series: Series) -> pl.DataFrame:
         of the one do not fit between those of the other.
     """
     table = TABLES[series.table]
-    both = old.join(new, on=table.key, how="full", coalesce=True, suffix="_new").sort(table.key)
-    names = [name for name in table.columns if name not in table.key]
     remedy = "what is stored is not overwritten: correct the source, or ingest into a new catalogue"
-    for name in names:
-        clash = both.filter(pl.col(name) != pl.col(f"{name}_new"))
-        if clash.height:
-            first = clash.row(0, named=True)
-            what = f"{name} was {first[name]!r} and would become {first[f'{name}_new']!r}"
-            raise DataError(
-                f"{what} at {_told(table.key, first)} ({clash.height} such rows)",
-                series.folder,
-                remedy,
-            )
-    merged = both.select(*table.key, *(pl.coalesce(name, f"{name}_new") for name in names))
+    clash = old.clear() if _apart(old, new) else _same_rows(old, new, series).filter(pl.col("differs"))
+    if clash.height:
+        what = f"{_difference(clash.row(0, named=True), series)} ({clash.height} such rows)"
+        raise DataError(what, series.folder, remedy)
+    merged = _joined(old, new, table.key)
     for rule in table.rules:
         broken = merged.filter(rule.bad)
         if broken.height:
@@ -189,16 +255,27 @@ def merge(old: pl.DataFrame, new: pl.DataFrame, series: Series) -> pl.DataFrame:
     return merged.select(*table.columns)
 
 
+def _in_order(frame: pl.DataFrame, key: tuple[str, ...]) -> pl.DataFrame:
+    return frame if key == ("time",) and frame["time"].is_sorted() else frame.sort(key)
+
+
 def _by_year(series: Series, frame: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
-    if "time" not in TABLES[series.table].key:
+    """The rows of each year, in the order of the key."""
+    key = TABLES[series.table].key
+    frame = _in_order(frame, key)
+    if "time" not in key:
         yield f"{series.folder}/{ALL}", frame
         return
-    years = frame.with_columns(year=pl.from_epoch("time", time_unit="ns").dt.year())
-    for (year,), part in years.group_by("year", maintain_order=True):
-        yield f"{series.folder}/{year}", part.drop("year")
+    stamps = frame["time"].to_numpy()
+    first, last = (datetime.fromtimestamp(int(stamps[end]) // SECOND_NS, UTC).year for end in (0, -1))
+    for year in range(first, last + 1):
+        begin, end = (to_ns(datetime(one, 1, 1, tzinfo=UTC)) for one in (year, year + 1))
+        low, high = np.searchsorted(stamps, (begin, end))
+        if high > low:
+            yield f"{series.folder}/{year}", frame.slice(low, high - low)
 
 
-def _durable(path: Path, content: bytes) -> None:
+def _durable(path: Path, content: bytes | memoryview) -> None:
     """Write under a temporary name, force it to disk, then give it its name."""
     temporary = path.with_name(path.name + _TEMPORARY)
     with temporary.open("wb") as file:
@@ -216,7 +293,7 @@ def _durable(path: Path, content: bytes) -> None:
 def _stage(root: Path, key: str, frame: pl.DataFrame) -> Partition:
     buffer = io.BytesIO()
     frame.rechunk().write_parquet(buffer, compression="zstd", compression_level=3, statistics=False)
-    content = buffer.getvalue()
+    content = buffer.getbuffer()
     digest = hashlib.sha256(content).hexdigest()
     file = f"{key}-{digest[:12]}.parquet"
     (root / file).parent.mkdir(parents=True, exist_ok=True)
@@ -233,7 +310,7 @@ def _remove_garbage(root: Path, manifest: Manifest) -> None:
         for path in (root / table).glob("*/*/*"):
             if path not in listed and path.name.endswith((".parquet", ".parquet" + _TEMPORARY)):
                 path.unlink(missing_ok=True)
-    (root / (_MANIFEST + _TEMPORARY)).unlink(missing_ok=True)
+    (root / (MANIFEST + _TEMPORARY)).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -248,27 +325,29 @@ def _only_writer(root: Path) -> Iterator[None]:
 
 
 def _current(root: Path) -> Catalog:
-    return open_catalog(root) if (root / _MANIFEST).exists() else Catalog(root, Manifest())
+    return open_catalog(root) if (root / MANIFEST).exists() else Catalog(root, Manifest())
 
 
 def _commit(store: Catalog, batch: Mapping[Series, pl.DataFrame]) -> Catalog:
-    changed: dict[str, Partition] = {}
     merged: dict[str, pl.DataFrame] = {}
     for series, frame in batch.items():  # all conflicts are found before anything is written
         for key, rows in _by_year(series, frame):
             listed = store.manifest.partitions.get(key)
             old = store.load(listed) if listed else None
-            full = merge(old, rows, series) if old is not None else rows.sort(TABLES[series.table].key)
+            if old is not None and rows.equals(old):
+                continue
+            full = merge(old, rows, series) if old is not None else rows
             if old is None or not full.equals(old):
                 merged[key] = full
-    for key, frame in merged.items():
-        changed[key] = _stage(store.root, key, frame)
-    if not changed:
+    if not merged:
         return store
+    with ThreadPoolExecutor(_WRITERS) as pool:  # one packs while another waits for the disk
+        staged = pool.map(lambda key: _stage(store.root, key, merged[key]), merged)
+        changed = dict(zip(merged, staged, strict=True))
     partitions = dict(sorted((store.manifest.partitions | changed).items()))
     schemas = {key.split("/")[0]: TABLES[key.split("/")[0]].version for key in partitions}
     manifest = Manifest(schemas=schemas, partitions=partitions)
-    _durable(store.root / _MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
+    _durable(store.root / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
     return Catalog(store.root, manifest)
 
 

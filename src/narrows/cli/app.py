@@ -24,9 +24,11 @@ standard output.
 _VERBS = {
     "demo": "The whole job, offline, on the embedded synthetic market.",
     "ingest": "Local files into the catalogue, by a declared mapping.",
+    "quality": "What is wrong or odd in the data; nothing is repaired silently.",
     "scan": "Every spread of a universe, ranked by what it pays after costs.",
     "backtest": "Simulate a desk, write its report.",
     "rules": "The rules of an instrument at a date, and who says so.",
+    "compare": "Simulate several desks, show them side by side.",
 }
 
 app = App(name="narrows", help=_HELP, version=__version__, help_format="markdown")

@@ -75,9 +75,9 @@ class Bars:
         self._progress.update(self._task, completed=done, total=total)
 
 
-def money(amount: float) -> str:
-    """Whole units with thin separators: 1 234 567."""
-    return f"{amount:,.0f}".replace(",", " ")
+def money(amount: float, digits: int = 0) -> str:
+    """Units with thin separators: 1 234 567."""
+    return f"{amount:,.{digits}f}".replace(",", " ")
 
 
 def percent(fraction: float | None, digits: int = 2) -> str:

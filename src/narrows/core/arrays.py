@@ -9,7 +9,9 @@ Float1D = np.ndarray[tuple[int], np.dtype[np.float64]]
 Float2D = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 Float3D = np.ndarray[tuple[int, int, int], np.dtype[np.float64]]
 Int1D = np.ndarray[tuple[int], np.dtype[np.int64]]
+Bool1D = np.ndarray[tuple[int], np.dtype[np.bool_]]
 Int2D = np.ndarray[tuple[int, int], np.dtype[np.int64]]
+Bool2D = np.ndarray[tuple[int, int], np.dtype[np.bool_]]
 FloatArray = npt.NDArray[np.float64]
 
 _Array = TypeVar("_Array", bound=npt.NDArray[Any])

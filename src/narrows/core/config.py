@@ -19,11 +19,41 @@ class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     pass
 
 
+class Edit(_Strict, frozen=True, kw_only=True):
+    """Which bars of an instrument: `start` and `end` are closes, both included; and why."""
+
+    instrument: str
+    start: datetime
+    end: datetime
+    reason: str
+
+
+class Exclude(Edit, frozen=True, kw_only=True):
+    """[[data.exclude]]: bars whose values are not to be believed; they become unknown.
+
+    Without `fields`: all prices and quotes.
+    """
+
+    fields: tuple[str, ...] = ()
+
+
+class Repair(Edit, frozen=True, kw_only=True):
+    """[[data.repair]]: bars of which another value is better; `how` says where it comes from.
+
+    "premium" takes the close as index (or spot) × (1 + premium index), "previous" the close of the bar
+    before, "body" cuts high and low to open and close.
+    """
+
+    how: Literal["premium", "previous", "body"]
+
+
 class Data(_Strict, frozen=True, kw_only=True):
-    """[data]: where market data stands."""
+    """[data]: where market data stands, and what of it this desk leaves out or repairs."""
 
     catalog: str = "catalog"
     rules: tuple[str, ...] = ()  # files of one's own rules
+    exclude: tuple[Exclude, ...] = ()
+    repair: tuple[Repair, ...] = ()
 
 
 class Universe(_Strict, frozen=True, kw_only=True):
@@ -208,6 +238,26 @@ def _check(table: _DeskTable, risk: Risk, hurdle: Hurdle, where: str) -> None:
         )
 
 
+def _data(table: dict[str, Any], where: str) -> Data:
+    """The section [data], its dates as date-times, its lists checked one by one."""
+    section = dict(table)
+    lists: tuple[tuple[str, type[Edit]], ...] = (("exclude", Exclude), ("repair", Repair))
+    for key, kind in lists:
+        edits = section.get(key, [])
+        listed = isinstance(edits, list) and all(isinstance(one, dict) for one in edits)
+        require(listed, "not a list of tables", f"{where}.{key}", f"write [[data.{key}]] above each")
+        section[key] = [midnights(one) for one in edits]
+        for number, one in enumerate(section[key]):
+            at = f"{where}.{key}[{number}]"
+            edit = convert(one, kind, at)
+            ordered = to_ns(edit.start) <= to_ns(edit.end)
+            require(ordered, f"end {edit.end} is before start {edit.start}", f"{at}.end", "give a later end")
+            require(
+                bool(edit.reason.strip()), "no reason", f"{at}.reason", "say why, it stands in the report"
+            )
+    return convert(section, Data, where)
+
+
 def toml_tables(text: str, where: str, remedy: str) -> dict[str, Any]:
     """The tables of a TOML text.
 
@@ -283,7 +333,7 @@ def parse(text: str, where: str = "desk file") -> Desk:
         start_ns=to_ns(table.start) if table.start is not None else 0,
         end_ns=to_ns(table.end) if table.end is not None else 0,
         seed=table.seed,
-        data=convert(tables.get("data", {}), Data, f"{where}: data"),
+        data=_data(tables.get("data", {}), f"{where}: data"),
         universe=convert(tables["universe"], Universe, f"{where}: universe"),
         strategy=str(strategy),
         parameters=parameters,

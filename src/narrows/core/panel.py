@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from narrows.core.arrays import Float2D, Int1D, read_only
+from narrows.core.arrays import Bool2D, Float2D, Int1D, read_only
 from narrows.core.errors import ConfigError, DataError
 from narrows.core.instrument import Instrument
 from narrows.core.time import HOUR_NS, iso
@@ -26,7 +26,7 @@ FIELDS: dict[str, str] = {
     "funding": "funding rate settled at the close, fraction per its own interval; NaN = no settlement",
     "funding_h": "that interval in hours",
     "borrow": "what borrowing the base costs, APR",
-    "settlement": "delivery price, in the row of delivery only",
+    "settlement": "price at which a position ends, in the row of delivery or delisting only",
     "volume": "base amount traded",
     "fx": "what one unit of the quote currency is worth in the desk's currency at the close",
 }
@@ -105,6 +105,18 @@ class Panel:
         if id_ not in self._columns:
             raise ConfigError(f"no instrument {id_!r}", "panel", "it has " + ", ".join(self._columns))
         return self._columns[id_]
+
+    @cached_property
+    def alive(self) -> Bool2D:
+        """Which instruments there are at each close, shape (bars, instruments): a point-in-time universe.
+
+        One is there from its first known close until its settlement or expiry, a hole in its data
+        included. A row knows nothing of the rows after it.
+        """
+        born = np.logical_or.accumulate(~np.isnan(self.close), axis=0)
+        settled = np.logical_or.accumulate(~np.isnan(self.settlement), axis=0)
+        expiry = np.array([one.expiry_ns or np.iinfo(np.int64).max for one in self.instruments])
+        return read_only(born & ~settled & (self.time_ns[:, None] < expiry))
 
     def rows(self, start: int, stop: int) -> "Panel":
         """The bars from `start` up to, not including, `stop`."""

@@ -78,6 +78,10 @@ class Result:
     mark: Float2D  # (T, L)
     wallet_equity: Float2D  # (T, W)
     margin_ratio: Float2D  # (T, W) maintenance over margin equity before any liquidation; 0 … 10
+    margin_ratio_high_low: (
+        Float2D  # (T, W) the same inside the bar, run judged at highs and lows; NaN: not judged
+    )
+    funding: Float2D  # (T, L) rate settled at the close, fraction per its own interval; NaN = none
     ledger_path: Float2D  # (T, C) cumulative
     residual_delta: Float1D  # (T,) unhedged delta over equity
     fills: Fills

@@ -55,6 +55,11 @@ _ALWAYS = (
         "either way",
     ),
     Assumption(
+        "An instrument whose data end a day or more before the run does is settled at its last close, a day "
+        "later.",
+        "flatters",
+    ),
+    Assumption(
         "Funding is paid on the position held at the settlement, at the mark of that bar's close.",
         "either way",
     ),

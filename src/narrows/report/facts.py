@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from narrows.analytics.metrics import max_drawdown, returns, sharpe
+from narrows.core.ledger import CATEGORIES
 from narrows.core.result import Fills, Result
 from narrows.core.time import YEAR_H
 from narrows.core.units import to_bps
@@ -14,6 +15,7 @@ from narrows.report.numbers import (
     bars_with,
     count,
     decimal,
+    digits_of,
     equity_path,
     hours,
     moment,
@@ -24,8 +26,25 @@ from narrows.report.numbers import (
     return_on_collateral_apr,
     turnover_by_leg,
     worst_margin,
+    worst_of,
     yearly,
 )
+
+MEANING: dict[str, str] = {name.replace("_", " "): text for name, text in CATEGORIES.items()} | {
+    "return on collateral": "profit over all capital tied up, idle or not, made annual without compounding",
+    "doing nothing": "what the whole capital would have earned at the hurdle in the same time",
+    "Sharpe ratio": "mean of the bar returns over their deviation, made annual with the bars in 365 days",
+    "largest drawdown": "the largest fall of the equity from an earlier best close",
+    "ledger against equity": "sum of the ledger less the change in equity: zero, but for rounding",
+    "worst margin ratio": "maintenance margin over margin equity at a close; the venue liquidates at 1",
+    "worst inside the bar": "the same, all legs at their highs, then at their lows; the truth lies between",
+    "unhedged delta": "what the desk gains or loses if every price rises by its own amount, over equity",
+    "lowest equity": "the lowest close against the capital at the start",
+    "costs": "fees and slippage over the value of all that was traded",
+    "round trips": "times that a spread was entered and left again, whole",
+    "turnover": "value of all that was traded, over the capital",
+    "in the market": "share of the bars at whose close something was held",
+}
 
 
 @dataclass(frozen=True)
@@ -35,6 +54,11 @@ class Fact:
     label: str
     value: str
     note: str = ""
+
+    @property
+    def about(self) -> str:
+        """What the number is, in words; empty where the label says it."""
+        return MEANING.get(self.label, "")
 
 
 @dataclass(frozen=True)
@@ -46,7 +70,7 @@ class Facts:
 
 
 def _paid(result: Result) -> Facts:
-    currency, path = result.desk.currency, equity_path(result)
+    currency, path, digits = result.desk.currency, equity_path(result), digits_of(result)
     bars = len(result.time_ns)
     profit = result.equity_end - result.equity_start
     periods, apr = periods_per_year(result), result.desk.hurdle.apr
@@ -62,8 +86,8 @@ def _paid(result: Result) -> Facts:
                 percent(return_on_collateral_apr(result), 2),
                 f"a year, {yearly(result, 2)}; hurdle {percent(apr, 2)}, simple",
             ),
-            Fact("profit", money(profit), currency),
-            Fact("doing nothing", money(idle), f"{currency} at the hurdle"),
+            Fact("profit", money(profit, digits), currency),
+            Fact("doing nothing", money(idle, digits), f"{currency} at the hurdle"),
             Fact(
                 "Sharpe ratio",
                 decimal(ratio, 2),
@@ -81,7 +105,7 @@ def _sources(result: Result) -> Facts:
     largest = tuple(
         Fact(
             name.replace("_", " "),
-            money(amount),
+            money(amount, digits_of(result)),
             f"{percent(amount * share, 2)} of the capital a year, simple",
         )
         for name, amount in parts[:4]
@@ -109,6 +133,17 @@ def _worst_margin(result: Result) -> Fact:
     value = decimal(ratio, 3) if ratio < WORST_RATIO else f"{WORST_RATIO:g} or worse"
     place = f"{result.wallets[wallet]}, {moment(int(result.time_ns[bar]))}"
     return Fact("worst margin ratio", value, f"{place}; at 1 the venue liquidates")
+
+
+def _inside(result: Result) -> tuple[Fact, ...]:
+    """The worst margin ratio at highs and lows, where these were judged."""
+    worst = worst_of(result.margin_ratio_high_low)
+    if worst is None or worst[0] == 0.0:
+        return ()
+    ratio, bar, wallet = worst
+    value = decimal(ratio, 3) if ratio < WORST_RATIO else f"{WORST_RATIO:g} or worse"
+    place = f"{result.wallets[wallet]}, {moment(int(result.time_ns[bar]))}"
+    return (Fact("worst inside the bar", value, f"{place}; all legs at their highs or lows"),)
 
 
 def _liquidated(label: str, number: int, forced: Fills) -> Fact:
@@ -145,6 +180,7 @@ def _survival(result: Result) -> Facts:
         "How near to the end?",
         (
             _worst_margin(result),
+            *_inside(result),
             _liquidated("liquidations on closes", result.liquidations, result.fills.liquidations),
             _liquidated(
                 "liquidations on highs and lows", result.liquidations_high_low, result.liquidated_high_low
@@ -171,7 +207,7 @@ def _trading(result: Result) -> Facts:
             ),
             Fact("round trips", f"{result.round_trips:,}", count(len(result.fills), "fill")),
             Fact("turnover", f"{turnover / result.equity_start:,.1f} ×", "of the capital, all legs"),
-            Fact("fees", money(ledger["fees"]), result.desk.currency),
+            Fact("fees", money(ledger["fees"], digits_of(result)), result.desk.currency),
             Fact("in the market", percent(use), "of the bars"),
         ),
     )

@@ -30,7 +30,7 @@ COLOURS: dict[str, str] = {
     "fx": "#c65b9e",
 }
 SERIES = ("#3b7dd8", "#e0743a", "#159a78", "#8a6fd1", "#cf9a13", "#c65b9e")
-GREY, RED, BAND = "#8791a0", "#d84a4a", "rgba(135,145,160,0.20)"
+GREY, RED, GREEN, BAND = "#8791a0", "#d84a4a", "#159a78", "rgba(135,145,160,0.20)"
 FONT = 'Inter, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 POINTS = 2_000  # of a trace that shows a path
 FEW_POINTS = 500  # of a smooth one
@@ -40,7 +40,8 @@ FEW_POINTS = 500  # of a smooth one
 class Figure:
     """A Plotly figure as data, which displays itself in a notebook and writes itself as a page.
 
-    `caption` says what is seen and what was left out.
+    `caption` says what is seen and what was left out; `about` how to read it, for somebody who has
+    never seen one.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Figure:
     caption: str
     data: tuple[Spec, ...]
     layout: Spec
+    about: str = ""
 
     @property
     def spec(self) -> Spec:
@@ -60,8 +62,12 @@ class Figure:
 
     @property
     def heading(self) -> str:
-        """Title and caption as HTML."""
-        return f'<h2>{escape(self.title)}</h2><p class="caption">{escape(self.caption)}</p>'
+        """Title, caption, and what folds out to say how to read the figure, as HTML."""
+        why = f'<details class="why"><summary>How to read this</summary><p>{escape(self.about)}</p></details>'
+        return (
+            f'<h3>{escape(self.title)}</h3><p class="caption">{escape(self.caption)}</p>'
+            f"{why if self.about else ''}"
+        )
 
     def write_html(self, path: str | Path) -> None:
         """Write the figure alone as one self-contained HTML file, to be opened in a browser.

@@ -10,6 +10,7 @@ from narrows.core.arrays import Int1D
 from narrows.core.ledger import CATEGORIES
 from narrows.core.result import Fills, Result
 from narrows.core.time import YEAR_H
+from narrows.report.concentration import days, shares
 from narrows.report.figure import (
     COLOURS,
     FEW_POINTS,
@@ -26,19 +27,23 @@ from narrows.report.figure import (
     stacked,
     time_axis,
 )
+from narrows.report.funding import heat
 from narrows.report.gaps import PANELS, basis
 from narrows.report.numbers import (
     WORST_RATIO,
     bar_h,
     bars_of,
     count,
+    digits_of,
     equity_path,
     legs_of,
+    money,
     notional,
     percent,
     short_names,
 )
 from narrows.report.thin import extremes, strided
+from narrows.report.worst import deepest, nearest
 
 TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # of a ratio
 FEW_SPREADS = 3  # more are drawn by kind
@@ -90,11 +95,16 @@ def equity(result: Result) -> Figure:
         380,
         hoversubplots="axis",
         xaxis=time_axis(result, anchor="y2"),
-        yaxis=plain_axis(domain=upper, tickformat=".7~s", hoverformat=",.0f"),
+        yaxis=plain_axis(domain=upper, tickformat=".7~s", hoverformat=f",.{digits_of(result)}f"),
         yaxis2=plain_axis(domain=lower, tickformat=".2~%", nticks=4, title=side("drawdown"), **flat),
     )
     caption = f"{result.desk.currency}, marked to market at each close; below, the fall from the last peak."
-    return Figure("equity", "Equity against doing nothing", caption, data, layout)
+    about = (
+        "The blue line is what the desk is worth; the dashed one is what the capital would be worth at "
+        "the hurdle, without a trade. Where blue is above, the desk has beaten doing nothing so far. Red "
+        "below: how far it stands under its best close."
+    )
+    return Figure("equity", "Equity against doing nothing", caption, data, layout, about)
 
 
 def _word(category: str) -> str:
@@ -107,10 +117,10 @@ def waterfall(result: Result) -> Figure:
     shown = {name: amount for name, amount in amounts.items() if amount != 0.0}
     steps = np.array(list(shown.values()), dtype=np.float64)
     bases = np.concatenate(((0.0,), np.cumsum(steps)))[:-1]
-    total = result.ledger.total
+    total, digits = result.ledger.total, digits_of(result)
     edges = np.concatenate((bases, bases + steps, (0.0, total)))
     least, most = float(np.nanmin(edges)), float(np.nanmax(edges))
-    room = 0.24 * (most - least) or 1.0
+    room = 0.36 * (most - least) or 1.0
     labels = [_word(name) for name in shown] + ["total"]
     bar = {
         "type": "bar",
@@ -118,7 +128,7 @@ def waterfall(result: Result) -> Figure:
         "y": labels,
         "x": [*steps.tolist(), total],
         "base": [*bases.tolist(), 0.0],
-        "text": [f"{amount:+,.0f}".replace("-", "−") for amount in [*steps.tolist(), total]],
+        "text": [money(amount, digits) for amount in [*steps.tolist(), total]],
         "textposition": "outside",
         "cliponaxis": False,
         "marker": {"color": [COLOURS[name] for name in shown] + [GREY]},
@@ -136,30 +146,41 @@ def waterfall(result: Result) -> Figure:
         xaxis=plain_axis(range=[least - room * (least < 0.0), most + room], tickformat=".3~s", nticks=6),
         yaxis=plain_axis(autorange="reversed", showgrid=False, ticks="", zeroline=False),
     )
-    return Figure("waterfall", "Where it came from", caption, (bar,) if shown else (), layout)
+    about = "Read downwards: each bar starts where the one before ended. " + " ".join(
+        f"{_word(name).capitalize()}: {CATEGORIES[name]}." for name in shown
+    )
+    return Figure("waterfall", "By category", caption, (bar,) if shown else (), layout, about)
 
 
 def accrual(result: Result) -> Figure:
     """Each ledger category accumulated over time; funding is drawn strongest."""
-    data = []
+    data, digits = [], digits_of(result)
     for column, name in enumerate(CATEGORIES):
         path = result.ledger_path[:, column]
         if not path.any():
             continue
         line = {"color": COLOURS[name], "width": 2.4 if name == "funding" else 1.3}
         at = extremes(path, POINTS // 2)
-        data.append(curve(result.time_ns, path, at, name=_word(name), line=line, hovertemplate="%{y:,.0f}"))
+        hover = f"%{{y:,.{digits}f}}"
+        data.append(curve(result.time_ns, path, at, name=_word(name), line=line, hovertemplate=hover))
     paid: dict[str, float] = {}
     for row, amounts in zip(result.ledger.rows, result.ledger.amounts, strict=True):
         leg = row.rpartition(" ")[2]
         paid[leg] = paid.get(leg, 0.0) + float(amounts[list(CATEGORIES).index("funding")])
     largest = sorted((leg for leg in paid if paid[leg]), key=lambda leg: -abs(paid[leg]))
-    said = ", ".join(f"{leg} {paid[leg]:+,.0f}".replace(" -", " −") for leg in largest[:PANELS])
+    said = ", ".join(f"{leg} {money(paid[leg], digits)}" for leg in largest[:PANELS])
     more = f", {count(len(largest) - PANELS, 'other')}" if len(largest) > PANELS else ""
     caption = f"{result.desk.currency}, cumulative. "
-    caption += f"Funding: {said}{more}." if said else "No funding was paid or received."
+    if result.ledger.by_category["funding"] == 0.0:
+        caption += "No funding was paid or received."
+    elif len(result.ledger.rows) >= len(result.legs):
+        caption += f"Funding: {said}{more}."
     layout = frame(330, xaxis=time_axis(result), yaxis=plain_axis(tickformat=".3~s"))
-    return Figure("accrual", "How it built up", caption, tuple(data), layout)
+    about = (
+        "The same categories as in the waterfall, added up over time. A carry that works is a funding or "
+        "basis line that rises steadily while costs stay flat; steps are trades."
+    )
+    return Figure("accrual", "How it built up", caption, tuple(data), layout, about)
 
 
 def margin(result: Result) -> Figure:
@@ -178,12 +199,15 @@ def margin(result: Result) -> Figure:
         data.append(
             curve(result.time_ns, ratio[:, column], at, name=name, line=line, hovertemplate="%{y:.3f}")
         )
+    data += _inside(result)
     data += _struck(result, result.fills.liquidations, "on closes", "x")
     data += _struck(result, result.liquidated_high_low, "on highs and lows", "x-open")
     edge = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 1, "y1": 1}
     word = {"xref": "paper", "x": 1, "y": 0, "xanchor": "right", "yanchor": "bottom", "showarrow": False}
-    known = ratio[~np.isnan(ratio)]
-    usual, high = float(np.quantile(known, 0.02)) if len(known) else 0.1, float(known.max(initial=1.0))
+    both = np.concatenate((ratio, result.margin_ratio_high_low), axis=1)
+    known = both[both > 0.0]
+    closes = ratio[~np.isnan(ratio)]
+    usual, high = float(np.quantile(closes, 0.02)) if len(closes) else 0.1, float(known.max(initial=1.0))
     floor = next(tick for tick in reversed(TICKS) if tick <= min(usual, 0.5) or tick == TICKS[0])
     layout = frame(
         330,
@@ -198,11 +222,33 @@ def margin(result: Result) -> Figure:
         shapes=[edge | {"line": {"color": RED, "width": 1.2, "dash": "dot"}}],
         annotations=[word | {"text": "liquidation at 1", "font": {"size": 11, "color": RED}}],
     )
-    caption = "Maintenance margin over margin equity, by wallet, at closes; logarithmic, nothing where "
-    caption += "no margin is needed."
+    caption = (
+        "Maintenance margin over margin equity, by wallet, logarithmic. Line: at closes; dotted: inside "
+    )
+    caption += "the bar, all legs at their highs or lows."
     caption += f" Below {floor:g} it is not drawn." if (known < floor).any() else ""
     caption += f" {WORST_RATIO:g} stands for all that is worse." if high >= WORST_RATIO else ""
-    return Figure("margin", "How near to liquidation", caption, tuple(data), layout)
+    about = (
+        "A venue liquidates when what a position needs (maintenance) reaches what stands behind it "
+        "(margin equity): at a ratio of 1. A ratio of 0.05 means that a twentieth was needed. The truth "
+        "between two closes lies between the line and the dots. Nothing is drawn where no margin is "
+        "needed."
+    )
+    return Figure("margin", "How near to liquidation", caption, tuple(data), layout, about)
+
+
+def _inside(result: Result) -> list[Spec]:
+    """The margin ratio inside the bar, one dotted line a wallet."""
+    ratio = np.where(result.margin_ratio_high_low > 0.0, result.margin_ratio_high_low, np.nan)
+    found = []
+    for column, name in enumerate(result.wallets):
+        if np.isnan(ratio[:, column]).all():
+            continue
+        at = extremes(ratio[:, column], POINTS // 2)
+        line = {"color": SERIES[column % len(SERIES)], "width": 1, "dash": "dot"}
+        more: Spec = {"line": line, "opacity": 0.7, "showlegend": False, "hovertemplate": "%{y:.3f}"}
+        found.append(curve(result.time_ns, ratio[:, column], at, name=f"{name}, inside", **more))
+    return found
 
 
 def _struck(result: Result, fills: Fills, judged: str, symbol: str) -> list[Spec]:
@@ -267,10 +313,27 @@ def exposure(result: Result) -> Figure:
     if len(result.spreads) > FEW_SPREADS:
         caption += f" All {count(len(result.spreads), 'spread')}, summed by kind."
     drawn = tuple(data) if gross.any() else ()
-    return Figure("exposure", "Size, and what was not hedged", caption, drawn, layout)
+    about = (
+        "Gross counts long and short legs alike: a hedge of 1 against 1 is 2 × equity. The red line is "
+        "what a rise of every price by its own amount would still gain or lose, as a share of the equity: "
+        "it should be near zero."
+    )
+    return Figure("exposure", "Size, and what was not hedged", caption, drawn, layout, about)
 
 
-FIGURES: tuple[Callable[[Result], Figure], ...] = (equity, waterfall, accrual, basis, margin, exposure)
+FIGURES: tuple[Callable[[Result], Figure], ...] = (
+    equity,
+    waterfall,
+    accrual,
+    margin,
+    deepest,
+    nearest,
+    basis,
+    heat,
+    exposure,
+    days,
+    shares,
+)
 
 
 def figures(result: Result) -> tuple[Figure, ...]:

@@ -23,12 +23,21 @@ from narrows.report.figure import (
     stacked,
     time_axis,
 )
+from narrows.report.funding import stamps
 from narrows.report.numbers import bar_h, busiest, count, legs_of, spread_titles
 from narrows.report.thin import extremes, packed, strided
 
 MOST_MARKERS = 1_000  # of one kind on one spread
-PANELS, PANEL_PX = 6, 190
+PANELS, PANEL_PX, GAP_PX = 6, 190, 40
+STAMPS = 0.5  # height of the funding panel, of that of a gap
 NORMAL_DAYS = 30
+
+ABOUT = (
+    "The line is the gap between the two legs. In the shaded band it was where it usually is; above it "
+    "the second leg was dear. Markers show when the spread was entered, left, delivered or liquidated. "
+    "Each stick below is one funding payment: green was received by whoever held the spread long, red was "
+    "paid. Drag to zoom, double-click to see all."
+)
 
 MARKERS: dict[str, Spec] = {
     "entry": {"symbol": "triangle-up", "color": "#159a78", "size": 9},
@@ -161,23 +170,29 @@ def basis(result: Result) -> Figure:
     With more than six spreads, those with the largest turnover.
     """
     chosen, left_out = busiest(result, PANELS)
-    panels = max(len(chosen), 1)
     names = spread_titles(result)
-    domains = stacked([1.0] * panels, 46 / (PANEL_PX * panels))
+    paying = [np.isfinite(result.funding[:, legs_of(result, spread)]).any() for spread in sorted(chosen)]
+    shares = [share for pays in paying for share in ((1.0, STAMPS) if pays else (1.0,))] or [1.0]
+    domains = stacked(shares, GAP_PX / (PANEL_PX * sum(shares)))
     data: list[Spec] = []
-    titles, axes = [], {}
+    titles: list[Spec] = []
+    axes: Spec = {}
     shown: set[str] = set()
-    for row, spread in enumerate(sorted(chosen)):
-        number = "" if row == 0 else str(row + 1)
+    for row, (spread, pays) in enumerate(zip(sorted(chosen), paying, strict=True)):
+        number = "" if row == 0 else str(len(axes) + 1)
         gap, axis = to_bps(spread_basis(result, spread)), f"y{number}"
+        titles.append(_panel_title(names[spread], domains[len(axes)][1]))
+        axes[f"yaxis{number}"] = plain_axis(domain=domains[len(axes)], nticks=5, title=side("gap, bp"))
         data += _band(result, spread, axis, legend=row == 0)
         data.append(_gap(result, spread, gap, axis, SERIES[row]))
         data += _marks(result, spread, gap, axis, shown)
-        axes[f"yaxis{number}"] = plain_axis(domain=domains[row], nticks=5, title=side("bp"))
-        titles.append(_panel_title(names[spread], domains[row][1]))
-    last = "y" if panels == 1 else f"y{panels}"
+        if pays:
+            below = str(len(axes) + 1)
+            axes[f"yaxis{below}"] = plain_axis(domain=domains[len(axes)], nticks=3, title=side("paid, bp"))
+            data += stamps(result, spread, f"y{below}", legend=not any(paying[:row]))
+    last = "y" if len(axes) < 2 else f"y{len(axes)}"
     layout = frame(
-        90 + PANEL_PX * panels,
+        90 + round(PANEL_PX * sum(shares)),
         hovermode="closest",
         margin={"l": 56, "r": 12, "t": 58, "b": 30},
         annotations=titles,
@@ -187,8 +202,9 @@ def basis(result: Result) -> Figure:
     layout["legend"] |= {"y": 1.0, "yref": "container", "yanchor": "top"}
     caption = f"Second leg over first − 1, at the marks. Shaded: mean ± 2 sd of the last {NORMAL_DAYS} days"
     caption += ", of the annual rate where a date closes the gap."
+    caption += " Sticks: what holding it long was paid at each funding settlement, bp." if any(paying) else ""
     caption += f" The spreads traded most; {count(left_out, 'other')} left out." if left_out else ""
-    return Figure("basis", "The gap, and when it was traded", caption, tuple(data), layout)
+    return Figure("basis", "The gap, and when it was traded", caption, tuple(data), layout, ABOUT)
 
 
 def _panel_title(text: str, top: float) -> Spec:

@@ -5,28 +5,38 @@ from pathlib import Path
 
 from narrows.core.result import Result
 from narrows.core.time import iso
+from narrows.report.concentration import concentration_table, days, shares
 from narrows.report.facts import Facts, facts
 from narrows.report.figure import NOTHING, Figure
-from narrows.report.figures import figures
-from narrows.report.numbers import bar_h, count, verdict
+from narrows.report.figures import accrual, equity, exposure, margin, waterfall
+from narrows.report.funding import heat
+from narrows.report.gaps import basis
+from narrows.report.months import months_table
+from narrows.report.numbers import bar_h, count, digits_of, verdict
 from narrows.report.page import document, drawing, write
+from narrows.report.table import Table
 from narrows.report.tables import (
-    Table,
     assumptions_table,
     config_text,
     fills_table,
     holdings_table,
     ledger_table,
     provenance_table,
+    venues_table,
 )
+from narrows.report.worst import deepest, nearest
 
-_WIDE = {"equity", "basis"}
+_WIDE = {"equity", "basis", "heat", "margin", "shares", "equities", "ledgers"}
+_OPTIONAL = {"heat", "shares"}  # say nothing where there is nothing to say
 _LEDGER_TOLERANCE = 1e-9
 _SCREEN = 30  # rows
 _NOTES = 6  # before they fold away
 
 
-def _figure(figure: Figure, bars: int) -> str:
+def figure_html(figure: Figure, bars: int) -> str:
+    """A figure in its place; nothing at all of one that is only there if it has something to show."""
+    if figure.name in _OPTIONAL and not (figure.data and bars):
+        return ""
     wide = ' class="wide"' if figure.name in _WIDE else ""
     drawn = drawing(figure.name, figure.data, figure.layout) if figure.data and bars else NOTHING
     return f"<figure{wide}>{figure.heading}{drawn}</figure>"
@@ -34,12 +44,17 @@ def _figure(figure: Figure, bars: int) -> str:
 
 def _facts(group: Facts) -> str:
     rows = "".join(
-        f"<div><dt>{escape(one.label)}</dt><dd>{escape(one.value)}</dd>"
+        f"<div><dt{_title(one.about)}>{escape(one.label)}</dt><dd>{escape(one.value)}</dd>"
         + (f'<dd class="note">{escape(one.note)}</dd>' if one.note else "")
         + "</div>"
         for one in group.facts
     )
     return f"<section><h2>{escape(group.question)}</h2><dl>{rows}</dl></section>"
+
+
+def _title(about: str) -> str:
+    """What shows when the pointer rests on a label."""
+    return f' title="{escape(about)}"' if about else ""
 
 
 def _kind(number: str) -> str:
@@ -65,14 +80,15 @@ def _grid(table: Table, style: str = "") -> str:
     return f'{note}<div class="scroll">{grid}</div>'
 
 
-def _section(table: Table, style: str = "") -> str:
-    return f'<section class="table"><h2>{escape(table.title)}</h2>{_grid(table, style)}</section>'
+def section_html(table: Table, style: str = "") -> str:
+    """A table under its title."""
+    return f'<section class="table"><h3>{escape(table.title)}</h3>{_grid(table, style)}</section>'
 
 
 def _foldable(table: Table) -> str:
     """A table that folds away once it is longer than a screen."""
     if len(table.rows) <= _SCREEN:
-        return _section(table)
+        return section_html(table)
     return _folded(table.title, f"{len(table.rows)} rows", _grid(table))
 
 
@@ -86,8 +102,9 @@ def _header(result: Result) -> str:
     if bars:
         start, end = iso(int(result.time_ns[0]) - desk.bar_ns), iso(int(result.time_ns[-1]))
         period = f"{start[:10]} to {end[:10]}, {count(bars, 'bar')} of {bar_h(result):g} h"
+    strategy = desk.strategy.replace("_", " ")
     about = (
-        f"{period}; {desk.capital:,.0f} {desk.currency} on {desk.strategy.replace('_', ' ')}, "
+        f"{period}; {desk.capital:,.{digits_of(result)}f} {desk.currency} on {strategy}, "
         f"{count(len(result.spreads), 'spread')} at {', '.join(result.wallets)}"
     )
     warning = ""
@@ -107,25 +124,72 @@ def _notes(notes: tuple[str, ...]) -> str:
     title, listed = "What stands in for something else", "".join(f"<li>{escape(note)}</li>" for note in notes)
     if len(notes) > _NOTES:
         return _folded(title, count(len(notes), "substitute"), f"<ul>{listed}</ul>")
-    return f'<section class="table"><h2>{title}</h2><ul>{listed}</ul></section>' if notes else ""
+    return f'<section class="table"><h3>{title}</h3><ul>{listed}</ul></section>' if notes else ""
+
+
+def part(identity: str, title: str, *content: str) -> str:
+    """One part of a page under its heading, which the list at the top leads to."""
+    return f'<section class="chapter" id="{identity}"><h2>{escape(title)}</h2>{"".join(content)}</section>'
+
+
+def plots(figures: tuple[Figure, ...], bars: int) -> str:
+    """Figures side by side."""
+    return f'<div class="figures">{"".join(figure_html(figure, bars) for figure in figures)}</div>'
+
+
+def contents(parts: dict[str, str]) -> str:
+    """The list of parts at the top."""
+    links = "".join(f'<a href="#{identity}">{escape(title)}</a>' for identity, title in parts.items())
+    return f"<nav>{links}</nav>"
+
+
+_PARTS = {
+    "pay": "Did it pay?",
+    "source": "Where did it come from?",
+    "worst": "The worst moment",
+    "gap": "The gap and its funding",
+    "hung": "How concentrated?",
+    "trust": "What it takes for granted",
+}
+
+
+def _several_venues(result: Result) -> bool:
+    return len({name.partition(":")[0] for name in result.wallets}) > 1
 
 
 def _body(result: Result) -> str:
-    fills = fills_table(result)
+    bars, fills = len(result.time_ns), fills_table(result)
+
+    def chapter(identity: str, *content: str) -> str:
+        return part(identity, _PARTS[identity], *content)
+
     return "".join(
         (
             _header(result),
             '<div class="facts">' + "".join(_facts(group) for group in facts(result)) + "</div>",
-            '<div class="figures">'
-            + "".join(_figure(figure, len(result.time_ns)) for figure in figures(result))
-            + "</div>",
-            _section(ledger_table(result), "sum"),
-            _foldable(holdings_table(result)),
-            _notes(result.notes),
-            _section(assumptions_table(result), "prose"),
-            _folded(fills.title, fills.note, _grid(fills)) if fills.rows else "",
-            _folded("Configuration", "with all defaults", f"<pre>{escape(config_text(result))}</pre>"),
-            _section(provenance_table(result), "hash"),
+            contents(_PARTS),
+            chapter("pay", plots((equity(result),), bars), section_html(months_table(result), "dense")),
+            chapter(
+                "source",
+                plots((waterfall(result), accrual(result)), bars),
+                section_html(ledger_table(result), "sum"),
+                section_html(venues_table(result), "sum") if _several_venues(result) else "",
+            ),
+            chapter("worst", plots((margin(result), deepest(result), nearest(result)), bars)),
+            chapter("gap", plots((basis(result), heat(result)), bars), _foldable(holdings_table(result))),
+            chapter(
+                "hung",
+                plots((exposure(result), days(result), shares(result)), bars),
+                section_html(concentration_table(result), "prose3"),
+            ),
+            chapter(
+                "trust",
+                _notes(result.notes),
+                section_html(assumptions_table(result), "prose"),
+                _folded(fills.title, fills.note, _grid(fills)) if fills.rows else "",
+                _folded("Configuration", "with all defaults", f"<pre>{escape(config_text(result))}</pre>"),
+                section_html(provenance_table(result), "hash"),
+            ),
         )
     )
 

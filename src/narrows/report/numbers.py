@@ -8,13 +8,13 @@ import numpy as np
 from narrows.analytics.metrics import max_drawdown, return_apr, returns, sharpe
 from narrows.core.arrays import Float1D, Float2D, Int1D
 from narrows.core.event import FILL_REASONS, FillReason
-from narrows.core.instrument import Instrument
+from narrows.core.instrument import Instrument, same_money
 from narrows.core.result import Fills, Result
 from narrows.core.time import HOUR_NS, YEAR_H, iso
 from narrows.core.units import apy
 
 WORST_RATIO = 10.0  # where Result.margin_ratio is capped
-NIL = 0.5  # of the currency: what is printed as about zero
+NIL = 0.5  # of the last digit printed: what is less is about zero
 _SHORTEST_YEARLY_H = 7 * 24.0  # below a week an annual rate says nothing
 
 
@@ -145,13 +145,28 @@ def busiest(result: Result, limit: int) -> tuple[list[int], int]:
     return chosen, len(every) - len(chosen)
 
 
-def worst_margin(result: Result) -> tuple[float, int, int] | None:
+def worst_ratio(result: Result) -> Float1D:
+    """Largest margin ratio of any wallet in each bar, closes and highs and lows together, shape (T,).
+
+    0 where no margin was needed or nothing is known.
+    """
+    both = np.concatenate((result.margin_ratio, result.margin_ratio_high_low), axis=1)
+    worst: Float1D = np.nan_to_num(both, nan=0.0).max(axis=1, initial=0.0)
+    return worst
+
+
+def worst_of(ratio: Float2D) -> tuple[float, int, int] | None:
     """Largest margin ratio with its bar and wallet; None if no ratio was ever known."""
-    known = np.where(np.isnan(result.margin_ratio), -np.inf, result.margin_ratio)
+    known = np.where(np.isnan(ratio), -np.inf, ratio)
     if not known.size or known.max() == -np.inf:
         return None
     bar, wallet = np.unravel_index(int(known.argmax()), known.shape)
     return float(known[bar, wallet]), int(bar), int(wallet)
+
+
+def worst_margin(result: Result) -> tuple[float, int, int] | None:
+    """Largest margin ratio at a close with its bar and wallet; None if no ratio was ever known."""
+    return worst_of(result.margin_ratio)
 
 
 def _finite(value: float) -> float | None:
@@ -187,6 +202,7 @@ def summary(result: Result) -> dict[str, float | int | str | Mapping[str, float 
         "start": iso(int(result.time_ns[0]) - result.desk.bar_ns) if bars else None,
         "end": iso(int(result.time_ns[-1])) if bars else None,
         "bars": bars,
+        "currency": result.desk.currency,
         "config_hash": result.provenance.config_hash,
         "data_hash": result.provenance.data_hash,
     }
@@ -200,15 +216,17 @@ def verdict(result: Result) -> str:
     if not math.isfinite(earned):
         return "The equity is not a finite number: this run cannot be trusted."
     if not len(result.fills):
-        cash = f"holding cash would have earned {percent(hurdle)} a year"
+        cash = f"holding {_idle(result)} would have earned {percent(hurdle)} a year"
         return f"Did not trade: {_why_idle(result)}; {cash}."
     profit = result.equity_end - result.equity_start
     if hours(result) < _SHORTEST_YEARLY_H:
         return (
-            f"{'Made' if profit >= 0.0 else 'Lost'} {abs(profit):,.0f} {result.desk.currency} "
-            f"in {hours(result):,.0f} hours, too short to judge against a yearly hurdle."
+            f"{'Made' if profit >= 0.0 else 'Lost'} {abs(profit):,.{digits_of(result)}f} "
+            f"{result.desk.currency} in {hours(result):,.0f} hours, too short to judge against a yearly "
+            "hurdle."
         )
-    beaten = "that beat holding cash" if earned > hurdle else "holding cash was better"
+    idle = _idle(result)
+    beaten = f"that beat holding {idle}" if earned > hurdle else f"holding {idle} was better"
     word = "Earned" if earned >= 0.0 else "Lost"
     kind = yearly(result, 1).replace("−", "")
     text = f"{word} {percent(abs(earned))} a year ({kind}) on collateral "
@@ -216,6 +234,12 @@ def verdict(result: Result) -> str:
     if result.liquidations:
         text += f"; {count(result.liquidations, 'liquidation')} on the way"
     return text + "."
+
+
+def _idle(result: Result) -> str:
+    """What doing nothing means: cash, or the coin that a run is reckoned in."""
+    currency = result.desk.currency
+    return "cash" if same_money(currency, "USD") else currency
 
 
 def _why_idle(result: Result) -> str:
@@ -232,13 +256,19 @@ def percent(fraction: float, digits: int = 1) -> str:
     return f"{fraction * 100:.{digits}f}\u00a0%".replace("-", "−") if math.isfinite(fraction) else "–"
 
 
-def money(amount: float) -> str:
-    """``+41,203``; ``0`` only for nothing at all, ``≈0`` for less than a half; an en dash where not known."""
+def digits_of(result: Result) -> int:
+    """Decimals that money is printed with: none, but for a small capital, as one in coin."""
+    capital = result.equity_start
+    return 0 if not 0.0 < capital < 1000.0 else min(5 - math.floor(math.log10(capital)), 8)
+
+
+def money(amount: float, digits: int = 0) -> str:
+    """``+41,203``; ``0`` only for nothing at all, ``≈0`` for less than is printed; en dash: not known."""
     if amount == 0.0:
         return "0"
-    if abs(amount) < NIL:
+    if abs(amount) < NIL * 10.0**-digits:
         return "≈0"
-    return f"{amount:+,.0f}".replace("-", "−") if math.isfinite(amount) else "–"
+    return f"{amount:+,.{digits}f}".replace("-", "−") if math.isfinite(amount) else "–"
 
 
 def decimal(value: float, digits: int) -> str:

@@ -60,6 +60,7 @@ def document(title: str, body: str) -> bytes:
         f'<meta http-equiv="Content-Security-Policy" content="{_policy((plotly, draw))}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_own('style.css')}</style></head><body><main>"
+        '<button id="theme" type="button" title="Change between a dark and a light page">Dark</button>'
     )
     parts = (head.encode(), body.encode(), b"</main><script>", plotly)
     return b"".join((*parts, b"</script><script>", draw, b"</script></body></html>\n"))

@@ -1,7 +1,5 @@
 """The tables of a run as text: ledger, holdings, fills, assumptions, provenance."""
 
-from dataclasses import dataclass
-
 import msgspec
 import numpy as np
 
@@ -16,6 +14,7 @@ from narrows.report.holdings import Holding, holdings
 from narrows.report.numbers import (
     count,
     decimal,
+    digits_of,
     leg_name,
     legs_of,
     moment,
@@ -25,30 +24,15 @@ from narrows.report.numbers import (
     short_names,
     spread_titles,
 )
+from narrows.report.table import Table
 
 SHOWN = 200  # rows of a long table: half from its start, half from its end
 DUST = 0.005  # of the capital: a holding that was never larger is no trade
 
 
-@dataclass(frozen=True)
-class Table:
-    """Text in rows; the first `words` columns are words, the rest numbers.
-
-    `styles` has a word for each row that is not like the others: "group" heads the rows after it,
-    "part" is one of them, "faint" matters little.
-    """
-
-    title: str
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    words: int = 1
-    note: str = ""
-    styles: tuple[str, ...] = ()
-
-
 def ledger_table(result: Result) -> Table:
     """Ledger by spread, leg and category; what is zero throughout has no row and no column."""
-    amounts = result.ledger.amounts
+    amounts, digits = result.ledger.amounts, digits_of(result)
     used = [column for column in range(amounts.shape[1]) if amounts[:, column].any()]
     of_leg = {f"{result.spreads[leg.spread].id} {leg.instrument}": leg for leg in result.legs}
     titles = spread_titles(result)
@@ -69,7 +53,11 @@ def ledger_table(result: Result) -> Table:
     lines.append(("", "total", amounts))
     names = [list(CATEGORIES)[column].replace("_", " ") for column in used]
     cells = tuple(
-        (name, *(money(float(part[:, column].sum())) for column in used), money(float(part.sum())))
+        (
+            name,
+            *(money(float(part[:, column].sum()), digits) for column in used),
+            money(float(part.sum()), digits),
+        )
         for _, name, part in lines
     )
     note = f"{result.desk.currency}; positive was received. A line in bold is the sum of its legs."
@@ -93,9 +81,32 @@ def _left_out(silent: list[bool]) -> str:
     return f" Left out: {', '.join(parts)}." if parts else ""
 
 
+def venues_table(result: Result) -> Table:
+    """Ledger by venue and category: its legs, and the interest of its wallets."""
+    amounts, digits = result.ledger.amounts, digits_of(result)
+    of_leg = {f"{result.spreads[leg.spread].id} {leg.instrument}": leg for leg in result.legs}
+    place: dict[str, list[int]] = {}
+    for row, name in enumerate(result.ledger.rows):
+        wallet = result.wallets[of_leg[name].wallet] if name in of_leg else name
+        place.setdefault(wallet.partition(":")[0], []).append(row)
+    used = [column for column in range(amounts.shape[1]) if amounts[:, column].any()]
+    lines = [*((name, amounts[rows]) for name, rows in place.items()), ("total", amounts)]
+    rows = tuple(
+        (
+            name,
+            *(money(float(part[:, column].sum()), digits) for column in used),
+            money(float(part.sum()), digits),
+        )
+        for name, part in lines
+    )
+    names = [list(CATEGORIES)[column].replace("_", " ") for column in used]
+    note = f"{result.desk.currency}; legs and interest on cash of each venue together."
+    return Table("Ledger, venue by venue", ("venue", *names, "total"), rows, note=note)
+
+
 def holdings_table(result: Result) -> Table:
     """Each holding of a spread: when, how long, how large, and the gap at both ends."""
-    every = holdings(result)
+    every, digits = holdings(result), digits_of(result)
     size = np.abs(notional(result))
     gaps = [to_bps(spread_basis(result, spread)) for spread in range(len(result.spreads))]
     names, kinds = short_names(result), {one.kind for one in result.spreads}
@@ -116,7 +127,7 @@ def holdings_table(result: Result) -> Table:
                 moment(int(result.time_ns[one.start]) - result.desk.bar_ns),
                 moment(int(result.time_ns[one.last])),
                 f"{(one.last - one.start + 1) * result.desk.bar_ns / 3.6e12:,.0f}",
-                f"{value[number]:,.0f}",
+                f"{value[number]:,.{digits}f}",
                 decimal(before, 1),
                 decimal(after, 1),
                 decimal(one.side * (before - after), 1),
@@ -182,7 +193,7 @@ def _shown(rows: int, noun: str) -> str:
 
 def fills_table(result: Result) -> Table:
     """Fills in order; of a long list the start and the end."""
-    fills = result.fills
+    fills, digits = result.fills, max(digits_of(result), 2)
     rows = tuple(
         (
             moment(int(fills.time_ns[n])),
@@ -190,8 +201,8 @@ def fills_table(result: Result) -> Table:
             FILL_REASONS[fills.reason[n]],
             f"{fills.quantity[n]:+,.6g}".replace("-", "−"),
             f"{fills.price[n]:,.8g}",
-            decimal(fills.fee[n], 2),
-            decimal(fills.slippage[n], 2),
+            decimal(fills.fee[n], digits),
+            decimal(fills.slippage[n], digits),
         )
         for n in _ends(len(fills))
     )

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from narrows.core.arrays import Float1D, Int1D
+from narrows.core.arrays import Float1D, Float2D, Int1D
 
 
 def extremes(values: Float1D, points: int) -> Int1D:
@@ -50,3 +50,9 @@ def packed(values: Float1D, dtype: Literal["f4", "f8"]) -> dict[str, str]:
     """
     data = np.ascontiguousarray(values, dtype=f"<{dtype}").tobytes()
     return {"dtype": dtype, "bdata": base64.b64encode(data).decode("ascii")}
+
+
+def block(values: Float2D) -> dict[str, str]:
+    """A table of numbers as plotly.js reads it, row by row; NaN is an empty cell."""
+    rows, columns = values.shape
+    return packed(values.ravel(), "f4") | {"shape": f"{rows}, {columns}"}

@@ -149,15 +149,9 @@ def _found(desk: Desk, panel: Panel, spread: Spread, plan: Layout, number: int) 
 
 
 def _alive(panel: Panel, found: Sequence[Spread]) -> list[Spread]:
-    """Spreads not yet delivered whose legs both have a price at the last bar."""
-    last = panel.close[-1]
-    now_ns = int(panel.time_ns[-1])
-    return [
-        spread
-        for spread in found
-        if (not spread.expiry_ns or spread.expiry_ns > now_ns)
-        and all(math.isfinite(last[panel.column(leg.instrument.id)]) for leg in spread.legs)
-    ]
+    """Spreads whose legs are both there, with a price, at the last bar."""
+    there = panel.alive[-1] & np.isfinite(panel.close[-1])
+    return [spread for spread in found if all(there[panel.column(leg.instrument.id)] for leg in spread.legs)]
 
 
 def scan(desk: Desk, panel: Panel) -> Scan:

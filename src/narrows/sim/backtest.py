@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from narrows import __version__
-from narrows.core.arrays import Float2D, Float3D, Int1D
+from narrows.core.arrays import Float2D, Float3D, Int1D, read_only
 from narrows.core.config import Desk
 from narrows.core.errors import ConfigError, DataError, NarrowsError, StateError
 from narrows.core.ledger import CATEGORIES, Ledger
@@ -48,6 +48,7 @@ def blank_trace(bars: int, layout: Layout, lanes: int, room: int) -> Trace:
         mark=np.zeros((bars, legs)),
         wallet_equity=np.zeros((bars, wallets)),
         margin_ratio=np.zeros((bars, wallets)),
+        margin_high_low=np.full((bars, wallets), np.nan),
         ledger=np.zeros((bars, len(CATEGORIES))),
         residual=np.zeros((bars, 1)),
         fill_where=np.zeros((room, 4), dtype=np.int64),
@@ -340,6 +341,7 @@ def result_of(
 ) -> Result:
     """What a run wrote down, as a Result; `panel` has the bars that it ran over."""
     legs = [f"{found[leg.spread].id} {leg.instrument}" for leg in plan.leg_names]
+    settled = np.where(plan.legs.spot, np.nan, panel.funding[:, plan.legs.column])
     return Result(
         desk=desk,
         spreads=tuple(found),
@@ -351,6 +353,8 @@ def result_of(
         mark=trace.mark,
         wallet_equity=trace.wallet_equity,
         margin_ratio=trace.margin_ratio,
+        margin_ratio_high_low=trace.margin_high_low,
+        funding=read_only(settled),
         ledger_path=trace.ledger,
         residual_delta=trace.residual[:, 0],
         fills=_fills(trace, panel, CLOSE_ONLY),

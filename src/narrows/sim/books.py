@@ -15,6 +15,7 @@ from narrows.core.ledger import CATEGORIES
 from narrows.risk.liquidation import fixed_step, tier_step
 from narrows.risk.margin import required, tier
 from narrows.sim.layout import Layout, Legs, Market, Wallets
+from narrows.sim.standing import Standing
 
 DEPTH_DISTANCE = 0.001  # `depth` counts what rests within 10 bp of the mid
 DEAREST_FILL = 0.5  # of the price
@@ -94,22 +95,6 @@ class WalletBook:
     reserved: float = 0.0
 
 
-@dataclass
-class Standing:
-    """A wallet judged at some prices."""
-
-    equity: float
-    margin_equity: float
-    maintenance: float
-    gross: float
-    borrowed: float = 0.0
-
-    @property
-    def fails(self) -> bool:
-        """Whether it is to be liquidated."""
-        return self.maintenance > 0.0 and self.margin_equity <= self.maintenance
-
-
 def _facts_of(plan: Layout) -> list[dict[str, Any]]:
     """What a layout says of each leg."""
     told = [name for name in Legs._fields if name not in ("tiers", "first")]
@@ -159,6 +144,7 @@ class Books:
         self.equity: list[float] = []
         self.wallet_equity: list[list[float]] = []
         self.margin_ratio: list[list[float]] = []
+        self.margin_high_low: list[list[float]] = []
         self.marks: list[list[float]] = []
         self.quantities: list[list[float]] = []
         self.residuals: list[float] = []

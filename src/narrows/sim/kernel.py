@@ -17,13 +17,14 @@ from narrows.core.arrays import Float1D, Float2D, FloatArray, Int1D
 from narrows.core.cache import compiled
 from narrows.sim.layout import Legs, Market, Scratch, State, Trace, Wallets
 from narrows.sim.liquidation import (
-    WORST_RATIO,
     judge_inside_bar,
     liquidate,
     liquidate_leg,
     needed,
+    ratio_of,
     room_of,
     standing,
+    write_inside,
 )
 from narrows.sim.physics import (
     BASIS,
@@ -154,7 +155,7 @@ def _lent(legs: Legs, state: State, w: int, k: int) -> float:
 def _sell_along(
     market: Market, legs: Legs, state: State, trace: Trace, t: int, i: int, k: int, price: float
 ) -> None:
-    """The spot of a delivered spread was sold along the averaging window: at its mean, with the usual costs."""
+    """The spot of a delivered spread was sold along the averaging window: at its mean, with costs."""
     s = 0
     while legs.first[s + 1] <= i:
         s += 1
@@ -242,12 +243,11 @@ def _judge(legs: Legs, state: State, trace: Trace, t: int, row: int, k: int, wor
             if legs.isolated[i] and legs.wallet[i] == w and state.quantity[i, k] != 0.0:
                 need = needed(legs, i, state.quantity[i, k], state.mark[i]) * state.exchange[i]
                 room = room_of(legs, state, i, k, state.mark[i])
-                ratio = max(ratio, need / (room + need) if room + need > 0.0 else WORST_RATIO)
+                ratio = max(ratio, ratio_of(room + need, need))
                 if room <= 0.0:
                     liquidate_leg(legs, state, trace, t, i, k, state.mark[i])
         equity, margin_equity, maintenance, gross, borrowed = standing(legs, state, w, k, state.mark)
-        if maintenance > 0.0:
-            ratio = max(ratio, maintenance / margin_equity if margin_equity > 0.0 else WORST_RATIO)
+        ratio = max(ratio, ratio_of(margin_equity, maintenance))
         if maintenance > 0.0 and margin_equity <= maintenance:
             liquidate(legs, state, trace, t, w, k, state.mark)
             equity, margin_equity, maintenance, gross, borrowed = standing(legs, state, w, k, state.mark)
@@ -258,7 +258,7 @@ def _judge(legs: Legs, state: State, trace: Trace, t: int, row: int, k: int, wor
         worth[w, 3] = margin_equity
         if k == 0 and row < trace.mark.shape[0]:
             trace.wallet_equity[row, w] = equity * state.cash_fx[w]
-            trace.margin_ratio[row, w] = min(ratio, WORST_RATIO)
+            trace.margin_ratio[row, w] = ratio
     return total
 
 
@@ -458,6 +458,8 @@ def run(
         _fill(market, legs, state, trace, t)
         for k in range(lanes):
             if bracket[k]:
+                if k == lanes - 1 and t - start < trace.mark.shape[0]:
+                    write_inside(market, legs, state, trace, t, t - start, k, scratch)
                 judge_inside_bar(market, legs, state, trace, t, k, scratch)
         _exchange(market, legs, wallets, state, t)
         _mark(market, legs, state, t)

@@ -117,6 +117,7 @@ class Trace(NamedTuple):
     mark: Float2D  # (T, L)
     wallet_equity: Float2D  # (T, W)
     margin_ratio: Float2D  # (T, W)
+    margin_high_low: Float2D  # (T, W) last lane: the worse of all legs at their highs, at their lows
     ledger: Float2D  # (T, C)
     residual: Float2D  # (T, 1)
     fill_where: Int2D  # (room, 4) bar, lane, leg, reason

@@ -54,9 +54,10 @@ def standing(
 ) -> tuple[float, float, float, float, float]:
     """A wallet at `prices`: equity, margin equity, maintenance, margined notional, cash spoken for.
 
-    In the currency of its cash. Notional weighs more where a tier allows less leverage, see `burden`. Margined are derivatives and borrowed coins. Margin equity counts long
-    spot by its collateral weight. Legs without a mark hold nothing. An isolated leg is judged by
-    itself: what is posted for it is spoken for as what is borrowed is, and margin of nothing else.
+    In the currency of its cash. Margined are derivatives and borrowed coins; their notional weighs more
+    where a tier allows less leverage, see `burden`. Margin equity counts long spot by its collateral
+    weight. Legs without a mark hold nothing. An isolated leg is judged by itself: what is posted for it
+    is spoken for as what is borrowed is, and margin of nothing else.
     """
     equity = state.cash[w, k]
     margin_equity = equity
@@ -217,6 +218,33 @@ def _extreme(
         start[i] = market.open[t, c] if market.open[t, c] > 0.0 else state.mark[i]
         extreme = market.high[t, c] if high else market.low[t, c]
         end[i] = extreme if extreme > 0.0 else state.mark[i]
+
+
+@compiled
+def ratio_of(margin: float, maintenance: float) -> float:
+    """Maintenance over margin, at most WORST_RATIO; 0 where no margin is needed."""
+    if not maintenance > 0.0:
+        return 0.0
+    return min(maintenance / margin, WORST_RATIO) if margin > 0.0 else WORST_RATIO
+
+
+@compiled
+def write_inside(
+    market: Market, legs: Legs, state: State, trace: Trace, t: int, row: int, k: int, scratch: Scratch
+) -> None:
+    """Write down each wallet's worst margin ratio, isolated legs included, of the two scenarios of a bar."""
+    for w in range(state.cash.shape[0]):
+        worst = 0.0
+        for scenario in (False, True):
+            _extreme(market, legs, state, t, scenario, scratch.start, scratch.end)
+            after = standing(legs, state, w, k, scratch.end)
+            worst = max(worst, ratio_of(after[1], after[2]))
+            for i in range(legs.wallet.shape[0]):
+                if legs.isolated[i] and legs.wallet[i] == w and state.quantity[i, k] != 0.0:
+                    need = needed(legs, i, state.quantity[i, k], scratch.end[i]) * state.exchange[i]
+                    room = room_of(legs, state, i, k, scratch.end[i])
+                    worst = max(worst, ratio_of(room + need, need))
+        trace.margin_high_low[row, w] = worst
 
 
 @compiled

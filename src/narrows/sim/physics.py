@@ -7,7 +7,7 @@ Python, written apart; the tests compare bits, so the order of additions is part
 import math
 from typing import Any
 
-from narrows.core.arrays import Float1D, Float2D
+from narrows.core.arrays import Float2D
 from narrows.core.cache import compiled
 from narrows.risk.margin import tier
 from narrows.sim.layout import Legs, State, Trace, Wallets

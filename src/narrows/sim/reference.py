@@ -8,8 +8,8 @@ import math
 from collections.abc import Callable, Sequence
 
 from narrows.sim.books import Books, LegBook, SpreadBook
+from narrows.sim.standing import ratio_of
 
-HIGHEST_RATIO = 10.0
 FLOAT_NOISE = 1e-12  # of the equity
 NOT_FINITE = 99
 MOST_HALVES = 100
@@ -99,11 +99,23 @@ class Reference(Books):
 
     def judge_inside(self, t: int) -> None:
         """Every isolated leg, then every wallet; closed where the straight path from the open fails."""
+        ends = [[self.known(name, t, leg) for leg in self.legs] for name in ("low", "high")]
+        both = [[self.worst_ratio(w, end) for end in ends] for w in range(len(self.wallets))]
+        self.margin_high_low.append([max(ratios) for ratios in both])
         for i, leg in enumerate(self.legs):
             if leg.isolated and leg.quantity != 0.0:
                 self.judge_part(t, leg.wallet, i)
         for w in range(len(self.wallets)):
             self.judge_part(t, w, -1)
+
+    def worst_ratio(self, w: int, prices: Sequence[float]) -> float:
+        """Margin ratio of a wallet at some prices, or of its worst isolated leg."""
+        worst = self.standing(w, prices).ratio
+        for i, leg in enumerate(self.legs):
+            if leg.wallet == w and leg.isolated and leg.quantity != 0.0:
+                need = self.needed(i, prices[i]) * leg.exchange
+                worst = max(worst, ratio_of(self.room(i, prices[i]) + need, need))
+        return worst
 
     def known(self, name: str, t: int, leg: LegBook) -> float:
         """A price of this bar, or the last mark where there is none."""
@@ -203,16 +215,12 @@ class Reference(Books):
             ratio = 0.0
             for i, leg in enumerate(self.legs):
                 if leg.wallet == w and leg.isolated and leg.quantity != 0.0:
-                    need = self.needed(i, leg.mark) * leg.exchange
-                    room = self.room(i, leg.mark)
-                    ratio = max(ratio, need / (room + need) if room + need > 0.0 else HIGHEST_RATIO)
+                    need, room = self.needed(i, leg.mark) * leg.exchange, self.room(i, leg.mark)
+                    ratio = max(ratio, ratio_of(room + need, need))
                     if room <= 0.0:
                         self.liquidate_leg(t, i, leg.mark)
             now = self.standing(w, marks)
-            if now.maintenance > 0.0:
-                used = now.maintenance / now.margin_equity if now.margin_equity > 0.0 else HIGHEST_RATIO
-                ratio = max(ratio, used)
-            ratios.append(min(ratio, HIGHEST_RATIO))
+            ratios.append(max(ratio, now.ratio))
             if now.fails:
                 self.liquidate(t, w, marks)
                 now = self.standing(w, marks)

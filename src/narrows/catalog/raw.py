@@ -1,0 +1,43 @@
+"""Rows of a source as they stand: named, as numbers, stamped in UTC, and neither checked nor left out."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from narrows.catalog.canonical import _selected, _timed, _values
+from narrows.catalog.files import matching
+from narrows.catalog.schema import TABLES
+from narrows.catalog.source import Source
+from narrows.catalog.symbols import with_symbols
+from narrows.core.instrument import Instrument, instrument
+
+
+def raw(source: Source, root: Path) -> Iterator[tuple[Instrument, pl.DataFrame]]:
+    """The rows of each instrument in one source, in the order of the file.
+
+    Bars are stamped by their close. Rows without any value are left out, stamps are not snapped,
+    nothing is cut after delivery, and a rate carried forward stays on every row. Tables that keep a
+    venue together are left out: snapshots have nothing to be compared with.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, a value is not a number, or a stamp does not read as a time.
+    """
+    if TABLES[source.table].by == "venue":
+        return
+    paths = matching(root, source.file) if source.is_wild else [root / source.file]
+    for path in paths:
+        named, _ = with_symbols(source, _selected(source, path), source.file)
+        frame = _values(source, named, path, source.file)
+        for (symbol,), part in frame.group_by("symbol", maintain_order=True):
+            one = instrument(f"{symbol}.{source.venue}", **source.instrument.said)
+            rows = _timed(source, part, path, f"{source.file}: {one.id}")
+            if source.bar is not None:
+                rows = rows.with_columns(bar_ns=pl.lit(source.bar_ns, pl.Int64))
+            if source.table == "funding" and "interval_h" not in rows.columns:
+                said = source.hours if source.hours is not None else min(source.intervals_h)
+                rows = rows.with_columns(interval_h=pl.lit(said, pl.Float64))
+            values = [name for name in source.columns if name in TABLES[source.table].values]
+            yield one, rows.filter(~pl.all_horizontal(pl.col(values).is_null())).drop("symbol")

@@ -1,0 +1,12 @@
+"""Pages of the documentation do what they say."""
+
+from pathlib import Path
+
+import pytest
+
+from docs.page import run_page
+
+
+@pytest.mark.parametrize(("page", "outputs"), [("how-to/bring-my-own-data.md", 2)])
+def test_a_page_prints_what_it_says(page: str, outputs: int, tmp_path: Path) -> None:
+    assert run_page(page, tmp_path) == outputs
