@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from narrows.catalog.assemble import panel
 from narrows.catalog.files import text_of
+from narrows.catalog.fx import with_rates
 from narrows.catalog.repair import edited
 from narrows.catalog.store import open_catalog
 from narrows.catalog.universe import choose, traded, universe
@@ -18,14 +21,15 @@ _DEMO_MARKET = "the demo market"
 
 
 def load_desk(path: str | Path) -> Desk:
-    """The Desk in a TOML file.
+    """The Desk in a TOML file, with the texts of the rule files that it names (paths beside the desk file).
 
     Raises
     ------
     ConfigError
-        If the file cannot be read or is not usable: one line with the path of the key.
+        If a file cannot be read or is not usable: one line with the path of the key.
     """
-    return parse(text_of(path), Path(path).name)
+    desk = parse(text_of(path), Path(path).name)
+    return replace(desk, rules=tuple(text_of(Path(path).parent / name) for name in desk.data.rules))
 
 
 def load_panel(desk: Desk) -> Panel:
@@ -55,7 +59,8 @@ def as_stored(desk: Desk) -> Panel:
         return traded(_demo_panel(desk), selected, _DEMO_MARKET)
     catalog = open_catalog(desk.data.catalog)
     ids = [one.id for one in universe(catalog, desk.universe)]
-    return panel(catalog, ids, desk.bar_ns, desk.start_ns, desk.end_ns, leave_out=selected)
+    prices = panel(catalog, ids, desk.bar_ns, desk.start_ns, desk.end_ns, leave_out=selected)
+    return with_rates(prices, desk, catalog)
 
 
 def _demo_panel(desk: Desk) -> Panel:

@@ -127,6 +127,10 @@ class Panel:
         """The same panel with other values of one field."""
         return replace(self, fields=dict(self.fields) | {name: read_only(values)})
 
+    def with_notes(self, notes: Sequence[str]) -> "Panel":
+        """The same panel with more to say."""
+        return replace(self, notes=(*self.notes, *notes))
+
     @cached_property
     def content_hash(self) -> str:
         """SHA-256 over instruments, times and all values."""

@@ -37,12 +37,8 @@ _ALWAYS = (
         "either way",
     ),
     Assumption(
-        "The maintenance rate is one number for all sizes, not the venue's tiers.",
+        "A liquidation happens at once, in the steps of its venue, at the price that caused it, for a flat fee.",
         "flatters",
-    ),
-    Assumption(
-        "A liquidation closes the whole wallet at once, at the price that caused it, for a flat fee.",
-        "either way",
     ),
     Assumption("What a liquidated wallet owes beyond its equity is borne by the insurance fund.", "flatters"),
     Assumption(
@@ -60,7 +56,8 @@ _ALWAYS = (
         "flatters",
     ),
     Assumption(
-        "Funding is paid on the position held at the settlement, at the mark of that bar's close.",
+        "Funding is paid on the position held at the settlement, at the mark of that bar's close, or at the "
+        "index where the venue pays on its oracle.",
         "either way",
     ),
     Assumption(
@@ -87,18 +84,33 @@ def assumptions(result: Result) -> tuple[Assumption, ...]:
             shared.setdefault(one, []).append(name)
     own = (Assumption(f"{', '.join(names)}: {one.text}", one.bias) for one, names in shared.items())
     cash = f"Doing nothing earns {percent(desk.hurdle.apr, 2)} a year, every year, without risk."
+    constant = [
+        f"1 {name} = {rate:g} {desk.currency}" for name, rate in desk.fx.items() if isinstance(rate, float)
+    ]
+    fixed = f"{', '.join(constant)}, always: a claim of the desk file."
     silent = [name for name in used if name not in desk.venues]
     told = f"{', '.join(silent)}: the desk file says nothing, so every number below is a default."
     return (
         *_ALWAYS,
         *((Assumption(told, "either way"),) if silent else ()),
         *own,
+        *((Assumption(fixed, "either way"),) if constant else ()),
         Assumption(cash, "either way"),
     )
 
 
+def _upkeep(venue: Venue) -> str:
+    rate = "that of the venue's tiers in the rulebook, on the mark"
+    if venue.maintenance is not None:
+        rate = f"{percent(venue.maintenance, 2)} of notional, whatever the size"
+    fee = "what the rulebook says"
+    if venue.liquidation_fee_bps is not None:
+        fee = f"{venue.liquidation_fee_bps:g} bp"
+    return f"{rate}; a liquidation costs {fee}"
+
+
 def _of_venue(venue: Venue, max_leverage: float) -> tuple[Assumption, ...]:
-    fee = "the fee in force at the start, for an ordinary account"
+    fee = "the fee in force at that date, for an ordinary account"
     if venue.taker_bps is not None:
         fee = f"{venue.taker_bps:g} bp"
     return (
@@ -108,11 +120,7 @@ def _of_venue(venue: Venue, max_leverage: float) -> tuple[Assumption, ...]:
             f"{venue.depth_usd:,.0f} rests within 10 bp of the mid, in calm and in panic alike.",
             "flatters",
         ),
-        Assumption(
-            f"maintenance margin is {percent(venue.maintenance, 2)} of notional and a liquidation costs "
-            f"{venue.liquidation_fee_bps:g} bp.",
-            "either way",
-        ),
+        Assumption(f"maintenance margin is {_upkeep(venue)}, {venue.margin} margin.", "either way"),
         Assumption(
             "a position is opened only as far as derivatives and borrowed coins stay within "
             f"{min(venue.max_leverage, max_leverage):g} × margin equity.",

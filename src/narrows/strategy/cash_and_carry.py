@@ -14,21 +14,26 @@ from narrows.strategy.decider import Pointer, decider
 from narrows.strategy.protocol import SIDES, Direction, check
 
 
+UNEVEN = 0.02  # of the first leg: what the legs may differ by before they are evened out
+
+
 @decider
 def decide(features: Pointer, position: Pointer, memory: Pointer, params: Pointer, target: Pointer) -> int:
-    """Enter when the annualised basis beats the entry rate; leave early below the exit rate.
+    """Enter when the annualised basis beats the entry rate; leave early below the exit rate, or to roll.
 
-    After delivery (or a liquidation) the spot leg stands alone and is closed.
+    After delivery (or a liquidation) the spot leg stands alone and is closed; a leg of which a part was
+    liquidated is matched.
     """
     target[0] = position[0]
     target[1] = position[1]
-    entry, leave, nearest, farthest, sides, size = (
+    entry, leave, nearest, farthest, sides, size, roll_h = (
         params[0],
         params[1],
         params[2],
         params[3],
         params[4],
         params[5],
+        params[6],
     )
     held = position[0] != 0.0 or position[1] != 0.0
     if held and (position[0] == 0.0 or position[1] == 0.0):
@@ -41,9 +46,13 @@ def decide(features: Pointer, position: Pointer, memory: Pointer, params: Pointe
         return 0
     if held:
         earns = carry if position[0] > 0.0 else -carry - features[2]
-        if earns < leave:
+        if earns < leave or left_h <= roll_h:
             target[0] = 0.0
             target[1] = 0.0
+        elif features[3] > 0.0 and abs(position[0] + position[1]) > UNEVEN * abs(position[0]):
+            smaller = min(abs(position[0]), abs(position[1]))
+            target[0] = math.copysign(smaller, position[0])
+            target[1] = math.copysign(smaller, position[1])
     elif left_h >= nearest and left_h <= farthest:
         if sides > -1.0 and carry >= entry:
             target[0] = size * position[2]
@@ -71,6 +80,9 @@ class CashAndCarry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         Which side of the spread is traded: long holds spot; short borrows and sells it.
     size : float
         Notional of one leg over the equity of the desk, as far as the wallets can carry it.
+    roll_h : float
+        Hours before delivery at which a position is closed, so that the next contract can be taken:
+        0 = held to delivery.
     """
 
     entry_apr: float = 0.08
@@ -79,6 +91,7 @@ class CashAndCarry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     farthest_h: float = 200 * 24.0
     direction: Direction = "long"
     size: float = 1.0
+    roll_h: float = 0.0
 
     kinds: ClassVar[tuple[str, ...]] = ("cash_and_carry",)
     decide: ClassVar = decide
@@ -86,13 +99,15 @@ class CashAndCarry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
         check(self.entry_apr, self.exit_apr, self.size)
+        if not 0.0 <= self.roll_h < self.nearest_h:
+            raise ValueError("roll_h must be at least 0 and less than nearest_h, or it closes what it opens")
 
     def lookback(self, bar_h: float) -> int:
         """One bar: the basis is a fact of the moment."""
         return 1
 
     def params(self, bar_h: float) -> Float1D:
-        """Thresholds, window of entry, direction and size."""
+        """Thresholds, window of entry, direction, size, hours before delivery to roll."""
         return np.array(
             [
                 self.entry_apr,
@@ -101,12 +116,14 @@ class CashAndCarry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
                 self.farthest_h,
                 SIDES[self.direction],
                 self.size,
+                self.roll_h if self.roll_h > 0.0 else -1.0,
             ]
         )
 
     def features(self, panel: Panel, spread: Spread) -> Float2D:
-        """Annualised basis, hours to delivery, borrow APR of the spot coin; shape (bars, 3)."""
+        """Annualised basis, hours to delivery, borrow APR of the coin, 1 if linear; shape (bars, 4)."""
         spot, future = (panel.column(leg.instrument.id) for leg in spread.legs)
         left_h = hours_to_expiry(panel.time_ns, spread.expiry_ns)
         carry = basis_apr(basis_rate(panel.close[:, spot], panel.close[:, future]), left_h)
-        return np.column_stack([carry, left_h, panel.borrow[:, spot]])
+        linear = np.full(len(panel), float(not spread.legs[1].instrument.is_inverse))
+        return np.column_stack([carry, left_h, panel.borrow[:, spot], linear])

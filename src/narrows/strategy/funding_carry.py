@@ -14,11 +14,15 @@ from narrows.strategy.decider import Pointer, decider
 from narrows.strategy.protocol import SIDES, Direction, check
 
 
+UNEVEN = 0.02  # of the first leg: what the legs may differ by before they are evened out
+
+
 @decider
 def decide(features: Pointer, position: Pointer, memory: Pointer, params: Pointer, target: Pointer) -> int:
     """Enter when trailing funding beats the entry rate, leave below the exit rate or after a time.
 
-    memory[0] counts the hours held. A leg that lost its partner (liquidated) is closed.
+    memory[0] counts the hours held. A leg that lost its partner (liquidated) is closed; one that lost
+    part of it is cut to match.
     """
     target[0] = position[0]
     target[1] = position[1]
@@ -48,6 +52,10 @@ def decide(features: Pointer, position: Pointer, memory: Pointer, params: Pointe
         if earns < leave:
             target[0] = 0.0
             target[1] = 0.0
+        elif features[2] > 0.0 and abs(position[0] + position[1]) > UNEVEN * abs(position[0]):
+            smaller = min(abs(position[0]), abs(position[1]))
+            target[0] = math.copysign(smaller, position[0])
+            target[1] = math.copysign(smaller, position[1])
     elif sides > -1.0 and forward >= entry:
         target[0] = size * position[2]
         target[1] = -target[0]
@@ -104,9 +112,14 @@ class FundingCarry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         )
 
     def features(self, panel: Panel, spread: Spread) -> Float2D:
-        """Trailing funding APR of the perpetual, borrow APR of the spot coin; shape (bars, 2)."""
+        """Trailing funding APR of the perpetual, borrow APR of the spot coin, 1 if linear; shape (bars, 3).
+
+        The legs of an inverse spread differ in base units whenever the price moves: its coins make up
+        for it, so nothing is to be evened out.
+        """
         spot, perp = (panel.column(leg.instrument.id) for leg in spread.legs)
         funding = trailing_funding_apr(
             panel.funding[:, perp], panel.funding_h[:, perp], panel.bar_h, self.lookback_h
         )
-        return np.column_stack([funding, panel.borrow[:, spot]])
+        linear = np.full(len(panel), float(not spread.legs[1].instrument.is_inverse))
+        return np.column_stack([funding, panel.borrow[:, spot], linear])
