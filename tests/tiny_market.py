@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from narrows.core.arrays import Float1D, Float2D, Int1D
 from narrows.core.config import Desk, parse
@@ -100,8 +101,17 @@ FREE: dict[str, Any] = {
 }
 
 
-def tiny_desk(capital: float = 1000.0, leverage: float = 3.0, beta: bool = False, **alpha: object) -> Desk:
-    """A desk on venue alpha that costs nothing, but for what is said; with beta, half stands there."""
+def tiny_desk(
+    capital: float = 1000.0,
+    leverage: float = 3.0,
+    beta: bool = False,
+    rules: Sequence[str] = (),
+    **alpha: object,
+) -> Desk:
+    """A desk on venue alpha that costs nothing, but for what is said; with beta, half stands there.
+
+    A key that is None is left out, so that `rules` (texts of rule files), or the rulebook, say it.
+    """
     venues: dict[str, Mapping[str, object]] = {"alpha": {**FREE, "max_leverage": leverage, **alpha}}
     if beta:
         venues["beta"] = {**FREE, "max_leverage": leverage}
@@ -111,8 +121,16 @@ def tiny_desk(capital: float = 1000.0, leverage: float = 3.0, beta: bool = False
     ]
     for name, keys in venues.items():
         lines.append(f"[venues.{name}]")
-        lines += [f"{key} = {msgspec.json.encode(value).decode()}" for key, value in keys.items()]
-    return parse("\n".join(lines), "tiny desk")
+        said = {key: value for key, value in keys.items() if value is not None}
+        lines += [f"{key} = {msgspec.json.encode(value).decode()}" for key, value in said.items()]
+    return replace(parse("\n".join(lines), "tiny desk"), rules=tuple(rules))
+
+
+def rule(part: str, since: str = "2019-01-02", venue: str = "alpha", **keys: object) -> str:
+    """The text of a rule file with one record."""
+    head = [f'venue = "{venue}"', f"[[{part}]]", f"effective_from = {since}"]
+    said = {"source": "made up", "confidence": "high", **keys}
+    return "\n".join([*head, *(f"{key} = {value!r}" for key, value in said.items())])
 
 
 def play(

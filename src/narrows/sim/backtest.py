@@ -79,9 +79,13 @@ def run_segment(
     parts = [blank_trace(0, layout, lanes, 0)]
     while start < stop:
         trace = blank_trace(stop - start, layout, lanes, room)
+        before = state.copy()
         reached = run(
             decide, market, layout.legs, layout.wallets, state, params, bracket, trace, thought, start, stop
         )
+        if trace.fills[0] > room:  # a liquidation in many steps: again, with room for all of them
+            state, room = before, 2 * room
+            continue
         parts.append(_cut(trace, reached - start))
         start = reached
     return state, joined(parts)

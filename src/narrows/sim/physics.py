@@ -56,15 +56,15 @@ def quoted(bid: float, ask: float, default: float) -> float:
 
 @compiled
 def record(trace: Trace, where: tuple[int, int, int], reason: int, what: Any) -> None:
-    """Write a fill down, if there is room: (bar, lane, leg), and its five amounts."""
+    """Write a fill down, if there is room: (bar, lane, leg), and its five amounts. Counted it is always."""
     n = trace.fills[0]
+    trace.fills[0] = n + 1
     if n < trace.fill_where.shape[0]:
         for i in range(3):
             trace.fill_where[n, i] = where[i]
         trace.fill_where[n, 3] = reason
         for i in range(5):
             trace.fill_what[n, i] = what[i]
-        trace.fills[0] = n + 1
 
 
 @compiled
