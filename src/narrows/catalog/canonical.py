@@ -92,7 +92,7 @@ def _moments(source: Source, name: str, frame: pl.DataFrame, path: Path, where: 
     return frame.select("row").join(stamps, on="row", how="left", maintain_order="left")[name]
 
 
-def measured(source: Source, frame: pl.DataFrame, path: Path, where: str) -> pl.DataFrame:
+def values_of(source: Source, frame: pl.DataFrame, path: Path, where: str) -> pl.DataFrame:
     """The measured columns as the table wants them: numbers, moments or text."""
     for name in (*source.columns, *source.constants):
         if name == "time":
@@ -239,11 +239,11 @@ def _names_instruments(source: Source, frame: pl.DataFrame) -> None:
 
 
 def _of_file(source: Source, path: Path, where: str) -> Iterator[Rows]:
-    selected = selected(source, path)
-    named, unmatched = with_symbols(source, selected, where)
+    rows = selected(source, path)
+    named, unmatched = with_symbols(source, rows, where)
     if named.is_empty():
         raise DataError("no row has a symbol that matches", where, "check symbol.pattern in the mapping")
-    frame = measured(source, named, path, where)
+    frame = values_of(source, named, path, where)
     if TABLES[source.table].by == "venue":
         _names_instruments(source, frame)
         rows = _checked(source, frame, path, None, f"{where}: {source.venue}")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from narrows.catalog.canonical import selected, timed, measured
+from narrows.catalog.canonical import selected, timed, values_of
 from narrows.catalog.files import matching
 from narrows.catalog.schema import TABLES
 from narrows.catalog.source import Source
@@ -30,7 +30,7 @@ def raw(source: Source, root: Path) -> Iterator[tuple[Instrument, pl.DataFrame]]
     paths = matching(root, source.file) if source.is_wild else [root / source.file]
     for path in paths:
         named, _ = with_symbols(source, selected(source, path), source.file)
-        frame = measured(source, named, path, source.file)
+        frame = values_of(source, named, path, source.file)
         for (symbol,), part in frame.group_by("symbol", maintain_order=True):
             one = instrument(f"{symbol}.{source.venue}", **source.instrument.said)
             rows = timed(source, part, path, f"{source.file}: {one.id}")
