@@ -239,8 +239,7 @@ def _names_instruments(source: Source, frame: pl.DataFrame) -> None:
 
 
 def _of_file(source: Source, path: Path, where: str) -> Iterator[Rows]:
-    rows = selected(source, path)
-    named, unmatched = with_symbols(source, rows, where)
+    named, unmatched = with_symbols(source, selected(source, path), where)
     if named.is_empty():
         raise DataError("no row has a symbol that matches", where, "check symbol.pattern in the mapping")
     frame = values_of(source, named, path, where)
