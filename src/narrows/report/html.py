@@ -102,7 +102,7 @@ def _header(result: Result) -> str:
     if bars:
         start, end = iso(int(result.time_ns[0]) - desk.bar_ns), iso(int(result.time_ns[-1]))
         period = f"{start[:10]} to {end[:10]}, {count(bars, 'bar')} of {bar_h(result):g} h"
-    strategy = desk.strategy.replace("_", " ")
+    strategy = desk.strategy.rpartition(":")[2].replace("_", " ")  # of one's own: without its module
     about = (
         f"{period}; {desk.capital:,.{digits_of(result)}f} {desk.currency} on {strategy}, "
         f"{count(len(result.spreads), 'spread')} at {', '.join(result.wallets)}"
