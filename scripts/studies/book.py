@@ -13,10 +13,10 @@ CATALOGUES = {
 FOREWORD = """
 # What real data say
 
-Backtests on public market data, with one set of thresholds for all: in when funding over 72 hours (or the
-basis) annualises to 10 % (5 % for dated futures), out below 2 %. Nothing was fitted to any of them, and
-nothing was left out because it lost. The files are those that
-[`examples/sources`](../../examples/sources/README.md) name, in one folder `DATA`:
+Backtests on public market data, all with the same thresholds, which are those of
+[`btc_carry.toml`](../../examples/btc_carry.toml) and were not fitted to anything here: in when funding over
+72 hours annualises to 10 %, out below 2 %; a dated future at a carry of 5 %, to its delivery. The files are
+those that [`examples/sources`](../../examples/sources/README.md) name, in one folder `DATA`:
 
 {commands}
 
@@ -79,8 +79,8 @@ STUDIES = (
             Funding brought {funding} of the capital; {borrow_paid} went on interest for the cash that the
             short perpetual loses on the way up while the gain stands in spot, and {costs_paid} on fees and
             slippage, which hardly matter when so little is traded. The basis added {basis}: what was earned
-            is funding, and it came with the rally of 2024. The broken bars of 2024-10-28 are in this window
-            ({kinds}) and are not repaired here.
+            is funding, and it came with the rally of 2024. The bars of 2024-10-28 that stop early are in
+            this window ({kinds}) and are not repaired here.
         """,
         holds=lambda run: (
             _beats(run)
@@ -126,11 +126,12 @@ STUDIES = (
         title="AVAX carry on OKX",
         desk="examples/studies/avax_okx.toml",
         text="""
-            Hold cash. The same rule on the same coin at another venue lost money, though funding of OKX is
-            in the data from {funding_since} only, nothing is traded before, and the year that made the
-            profit on Binance is not in the run; since then it made {apr_since_funding} a year. Funding paid
-            {funding}, and {round_trips} round trips cost {costs_paid}: funding that crosses the threshold
-            and goes back is bought dear. Both legs stood still for half a day on 2022-12-18 ({kinds}).
+            The same rule on the same coin at another venue lost money, though funding of OKX is in the data
+            from {funding_since} only, nothing is traded before, and the year that made the profit on
+            Binance is not in the run; since then it made {apr_since_funding} a year, costs included.
+            Funding paid {funding}, and {round_trips} round trips cost {costs_paid}: funding that crosses
+            the threshold and goes back is bought dear. Both legs stood still for half a day on 2022-12-18
+            ({kinds}).
         """,
         holds=lambda run: _costs_ate_funding(run) and run.late_funding,
     ),
@@ -139,11 +140,11 @@ STUDIES = (
         title="AVAX, Binance against OKX",
         desk="examples/studies/avax_cross_venue.toml",
         text="""
-            Hold cash. The strategy is one's own ([`funding_spread.py`](../../examples/funding_spread.py)).
-            It earned a little for three months, until the fall of AVAX in 2022 emptied the wallet of the
-            losing leg while the other held the gain (at the end: {venues}). Cash does not move between
-            venues in narrows yet, so the trade ended there: the last fill is of {last_fill}, and the years
-            after it are idle. Two perpetuals hedge each other only as long as both wallets live.
+            The strategy is one's own ([`funding_spread.py`](../../examples/funding_spread.py)). It earned a
+            little for three months, until the fall of AVAX in 2022 emptied the wallet of the losing leg
+            while the other held the gain (at the end: {venues}). Cash does not move between venues in
+            narrows yet, so the trade ended there: the last fill is of {last_fill}, and the years after it
+            are idle. Two perpetuals hedge each other only as long as both wallets live.
         """,
         holds=lambda run: _drained(run) and _last_year_traded(run) == 2022,
     ),
@@ -157,8 +158,8 @@ STUDIES = (
             of the whole run: FTX failed, the perpetual fell far below spot, and the reverse trade (SOL
             borrowed and sold) took funding and basis. That rests on a guess: that SOL could be borrowed at
             30 % a year in that month, in any amount. Without that month the run is below the hurdle, with
-            {costs_paid} of the capital spent on {round_trips} round trips: hold cash, unless you can borrow
-            in a panic.
+            {costs_paid} of the capital spent on {round_trips} round trips: hold cash, unless you know that
+            you can borrow in a panic.
         """,
         holds=lambda run: _beats(run) and best_month(run.result).name == "2022-11" and _rest_falls_short(run),
     ),
@@ -195,10 +196,10 @@ STUDIES = (
         desk="examples/studies/btc_inverse.toml",
         currency="BTC",
         text="""
-            Hold coin. The run above, reckoned in BTC: {capital} lost {profit_lost}. Trading earned coin,
-            {basis} by basis and {funding} by funding after {costs_paid} of costs, but the desk is worth
-            dollars and the coin rose: that is the {rest} of fx. The hedge is right for who counts in
-            dollars, and for nobody else.
+            The run above, reckoned in BTC: {capital} lost {profit_lost}. Trading earned coin, {basis} by
+            basis and {funding} by funding after {costs_paid} of costs, but the desk is worth dollars and
+            the coin rose: that is the {rest} of fx. The hedge is right for who counts in dollars, and for
+            nobody else.
         """,
         holds=lambda run: _falls_short(run) and run.ledger["funding"] > 0.0 > run.ledger["fx"],
     ),
@@ -207,7 +208,7 @@ STUDIES = (
         title="BTC, Bybit against OKX",
         desk="examples/studies/btc_bybit_okx.toml",
         text="""
-            Hold cash. Perpetual against perpetual, for the difference of funding
+            Perpetual against perpetual, for the difference of funding
             ([`funding_spread.py`](../../examples/funding_spread.py)). On BTC the two venues agree too well:
             the difference brought {funding} of the capital, and {round_trips} round trips of four taker
             fees cost {costs_paid}. Binance is left out, because in this source its bars lie four hours
@@ -221,13 +222,14 @@ STUDIES = (
         title="SOL, Deribit against OKX",
         desk="examples/studies/sol_deribit_okx.toml",
         text="""
-            Hold cash. Deribit has no SOL spot, so its perpetual (in USDC, funded hourly) is hedged with
-            that of OKX (funded every eight hours). In eight months the difference paid {funding} and
-            trading cost {costs_paid}. Then FTX failed: the leg on Deribit was liquidated on {last_fill},
-            its wallet is empty (at the end: {venues}), and nothing is traded after it, since cash does not
-            move between venues yet. The {liquidation} under liquidation is a gift: what the wallet owed
-            beyond its equity, borne by the insurance fund. Both venues stood still for some hours of
-            December 2022 ({kinds}), when nothing was held any more.
+            Deribit has no SOL spot, so its perpetual (in USDC, funded hourly) is hedged with that of OKX
+            (funded every eight hours). In eight months the difference paid {funding} and trading cost
+            {costs_paid}. Then FTX failed: the profit of the run is that of {best_month}, without it the run
+            lost money; the leg on Deribit was liquidated on {last_fill}, its wallet is empty (at the end:
+            {venues}), and nothing is traded after it, since cash does not move between venues yet. The
+            {liquidation} under liquidation is a gift: what the wallet owed beyond its equity, borne by the
+            insurance fund. USDC and USDT count as one dollar here. Both venues stood still for some hours
+            of December 2022 ({kinds}), when nothing was held any more.
         """,
         holds=lambda run: (
             _drained(run) and run.ledger["liquidation"] > 0.0 and _last_year_traded(run) == 2022
@@ -238,11 +240,11 @@ STUDIES = (
         title="SOL, Deribit against OKX, afresh",
         desk="examples/studies/sol_deribit_okx_afresh.toml",
         text="""
-            Hold cash. The same desk with its cash split afresh on {start}. The difference of funding had
-            become too small for it: {funding} against {costs_paid} of costs. The rally of January 2023
-            liquidated the short leg on Deribit, in one hour and with the other leg unhedged until the next
-            ({residual} of the equity); the rest of that wallet traded small amounts until {last_fill} (at
-            the end: {venues}).
+            The same desk with its cash split afresh on {start}. The difference of funding had become too
+            small for it: {funding} against {costs_paid} of costs. The rally of January 2023 liquidated the
+            short leg on Deribit, in one hour and with the other leg unhedged until the next ({residual} of
+            the equity); the rest of that wallet traded small amounts until {last_fill} (at the end:
+            {venues}).
         """,
         holds=lambda run: _drained(run) and _costs_ate_funding(run) and _last_year_traded(run) == 2023,
     ),

@@ -35,12 +35,12 @@ def row(run: Run) -> str:
 def section(run: Run) -> str:
     """What is said of a study: verdict, text, years, picture, command, report."""
     study, told = run.study, numbers(run)
-    better = "Beat doing nothing." if run.beats_doing_nothing else "Do nothing."
+    rather = "" if run.beats_doing_nothing else f"**Hold {study.currency or 'cash'}.** "
     return "\n".join(
         (
             f"## {study.title}",
             "",
-            f"**{better}** {told['verdict']}",
+            f"{rather}{told['verdict']}",
             "",
             " ".join(study.text.split()).format(**told),
             "",

@@ -12,7 +12,7 @@ from narrows.report.figures import accrual, equity, exposure, margin, waterfall
 from narrows.report.funding import heat
 from narrows.report.gaps import basis
 from narrows.report.months import months_table
-from narrows.report.numbers import bar_h, count, digits_of, verdict
+from narrows.report.numbers import bar_h, count, digits_of, knows_legs, verdict
 from narrows.report.page import document, drawing, write
 from narrows.report.table import Table
 from narrows.report.tables import (
@@ -154,7 +154,7 @@ _PARTS = {
 
 
 def _several_venues(result: Result) -> bool:
-    return len({name.partition(":")[0] for name in result.wallets}) > 1
+    return knows_legs(result) and len({name.partition(":")[0] for name in result.wallets}) > 1
 
 
 def _body(result: Result) -> str:
