@@ -170,10 +170,10 @@ STUDIES = (
         text="""
             Spot against the linear perpetual on Binance, Bybit and OKX, a third of the capital each and no
             transfers; the same rule gained, by venue: {venues}. Bars are of 8 hours, one for each
-            settlement, so a fill comes up to eight hours after the decision; there is no mark price, the
-            close stands in. The odd highs and lows ({kinds}) come from comparing venues whose bars lie four
-            hours apart in this source ([data-traps](../data-traps.md)): on Bybit and OKX prices are four
-            hours older than their stamp, the legs of each spread agree.
+            settlement, so the desk decides three times a day; there is no mark price, the close stands in.
+            The odd highs and lows ({kinds}) come from comparing venues whose bars lie four hours apart in
+            this source ([data-traps](../data-traps.md)): on Bybit and OKX both legs fill at prices four
+            hours older than the decision, so of these two the funding can be trusted, and the gap less.
         """,
         holds=lambda run: _beats(run) and run.result.liquidations == 0,
     ),
@@ -197,8 +197,8 @@ STUDIES = (
         currency="BTC",
         text="""
             The run above, reckoned in BTC: {capital} lost {profit_lost}. Trading earned coin, {basis} by
-            basis and {funding} by funding after {costs_paid} of costs, but the desk is worth dollars and
-            the coin rose: that is the {rest} of fx. The hedge is right for who counts in dollars, and for
+            basis and {funding} by funding less {costs_paid} of costs, but the desk is worth dollars and the
+            coin rose: that is the {rest} of fx. The hedge is right for who counts in dollars, and for
             nobody else.
         """,
         holds=lambda run: _falls_short(run) and run.ledger["funding"] > 0.0 > run.ledger["fx"],
