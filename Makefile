@@ -1,5 +1,5 @@
 # The commands of this repository. Each one first makes the environment, if it is not there yet.
-.PHONY: help setup demo test check bench mutation picture lock clean
+.PHONY: help setup demo test check bench mutation picture studies lock clean
 .DEFAULT_GOAL := help
 
 help:       ## this list
@@ -26,6 +26,9 @@ mutation: setup ## twenty hand-made faults, each of which a test must catch
 
 picture: setup ## render the report that the README shows (needs chromium)
 	@scripts/picture
+
+studies: setup ## run the studies of real data, write docs/studies (needs chromium and the data)
+	@PYTHONPATH=scripts .venv/bin/python -m studies
 
 lock: setup ## renew requirements.lock (needs uv)
 	@scripts/lock

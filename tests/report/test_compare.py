@@ -9,7 +9,16 @@ import pytest
 from narrows.core.errors import ConfigError
 from narrows.core.result import Result
 from narrows.report import compare
-from narrows.report.compare import differences_table, ledger_table, months_table, names_of, numbers_table
+from narrows.report.compare import (
+    differences_table,
+    equities,
+    ledger_table,
+    ledgers,
+    months_table,
+    names_of,
+    numbers_table,
+)
+from narrows.report.figure import SERIES
 
 
 @pytest.fixture
@@ -60,6 +69,16 @@ def test_only_what_differs_is_listed(result: Result, other: Result) -> None:
 
 def test_runs_of_one_name_are_numbered(result: Result, other: Result) -> None:
     assert names_of([result, other, result]) == ("btc-carry (1)", "other", "btc-carry (2)")
+
+
+def test_runs_beyond_the_colours_are_dotted(result: Result) -> None:
+    lines = [
+        one["line"] for one in equities([result] * (len(SERIES) + 1)).data if one["line"]["width"] == 1.7
+    ]
+    assert lines[0]["color"] == lines[-1]["color"]
+    assert [line["dash"] for line in lines] == ["solid"] * len(SERIES) + ["dot"]
+    shapes = [one["marker"]["pattern"]["shape"] for one in ledgers([result] * (len(SERIES) + 1)).data]
+    assert shapes == [""] * len(SERIES) + ["/"]
 
 
 def test_one_run_cannot_be_compared(result: Result) -> None:

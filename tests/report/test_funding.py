@@ -87,3 +87,9 @@ def test_a_short_run_is_shown_by_day(result: Result, idle_run: Callable[[int], R
 def test_without_funding_there_is_nothing_to_draw(result: Result, idle_run: Callable[[int], Result]) -> None:
     assert heat(replace(result, funding=np.full_like(result.funding, np.nan))).data == ()
     assert heat(idle_run(0)).data == ()
+
+
+def test_the_scale_of_the_heat_map_is_printed_at_both_ends(result: Result) -> None:
+    (spec,) = heat(result).data
+    assert spec["colorbar"]["tickvals"] == [spec["zmin"], 0.0, spec["zmax"]]
+    assert spec["zmin"] < 0.0

@@ -17,7 +17,9 @@ BY_SHARE = rule(
 )
 
 
-def gap(text: str, size: float, capital: float, price: float, fee_bps: float, margin: str = "cross") -> Result:
+def gap(
+    text: str, size: float, capital: float, price: float, fee_bps: float, margin: str = "cross"
+) -> Result:
     """`capital` on each of two venues; `size` on alpha at 100, marked at `price` two bars later."""
     panel = tiny_panel([PERP, PERP_BETA], mark=([100, 100, price, price], 100))
     desk = tiny_desk(
@@ -95,12 +97,14 @@ def test_an_isolated_leg_goes_in_the_same_steps_and_keeps_its_margin() -> None:
 
 
 def test_the_leg_that_needs_most_is_reduced_first() -> None:
-    # long 60 perpetuals, short 20 futures that stand at 100: 4560 need 81.2, 2000 need 30
+    # long 37.5 perpetuals, short 20 futures that stand at 100: at 61 there are 37.5 for 35.75 and 30;
+    # a thousand of the perpetual needs 10, which is not enough; a thousand of the future needs 10 too
     future = "BTC-USDT-20240927.alpha"
-    panel = tiny_panel([PERP, future], mark=([100, 100, 76], 100))
+    panel = tiny_panel([PERP, future], mark=([100, 100, 61], 100))
     desk = tiny_desk(1500.0, 10.0, rules=(BY_TIER,), maintenance=None)
-    result = play(desk, panel, {0: (60.0, -20.0)})
-    assert result.position[2].tolist() == approx([1000 / 76, -20.0])
+    result = play(desk, panel, {0: (37.5, -20.0)})
+    assert result.fills.leg.tolist() == [0, 1, 0, 1]
+    assert result.position[2].tolist() == approx([1000 / 61, -10.0])
 
 
 def test_owned_spot_is_not_sold_where_a_part_of_the_perpetual_is_enough() -> None:

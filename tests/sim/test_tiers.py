@@ -42,11 +42,11 @@ def test_maintenance_is_that_of_the_tier_at_the_mark(price: float, needed: float
 
 @pytest.mark.parametrize("leverage", [3.0, 10.0])
 def test_a_short_fails_by_the_tier_that_it_has_risen_into(leverage: float) -> None:
-    # 1000 − 12 (p − 100) = 0.02 × 12 p − 10; the leverage of the wallet does not divide it
-    price = 2210 / 12.24
+    # 1000 − 9 (p − 100) = 0.02 × 9 p − 10; the leverage of the wallet does not divide it
+    price = 1910 / 9.18
     for last, liquidations in ((price - 1e-6, 0), (price + 1e-6, 1)):
         panel = tiny_panel([SPOT, PERP], mark=(100, [100, 100, last]))
-        assert play(desk(leverage=leverage), panel, {0: (0.0, -12.0)}).liquidations == liquidations
+        assert play(desk(leverage=leverage), panel, {0: (0.0, -9.0)}).liquidations == liquidations
 
 
 def test_inside_the_bar_the_tier_is_that_of_the_price_reached() -> None:

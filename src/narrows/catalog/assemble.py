@@ -182,7 +182,10 @@ def _column(reader: _Reader, leave_out: bool) -> tuple[dict[str, Float1D], list[
 def _filled(
     catalog: Catalog, chosen: Sequence[Instrument], grid: Grid, leave_out: bool
 ) -> tuple[dict[str, Float2D], list[str]]:
-    """The arrays of a Panel, filled one instrument after the other, and what is to be said of each."""
+    """The arrays of a Panel, filled one instrument after the other, and what is to be said of each.
+
+    An instrument is filled in as a row, which is quick, and each array is turned round at the end.
+    """
     fields: dict[str, Float2D] = {}
     notes = []
     for number, one in enumerate(chosen):
@@ -190,8 +193,10 @@ def _filled(
         notes += said
         for name, values in column.items():
             if name not in fields:
-                fields[name] = np.full((grid.rows, len(chosen)), np.nan)
-            fields[name][:, number] = values
+                fields[name] = np.full((len(chosen), grid.rows), np.nan)
+            fields[name][number] = values
+    for name in fields:
+        fields[name] = np.ascontiguousarray(fields[name].T)
     return fields, notes
 
 

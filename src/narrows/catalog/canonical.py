@@ -38,7 +38,7 @@ class Rows:
     rejected: int
 
 
-def _selected(source: Source, path: Path) -> pl.DataFrame:
+def selected(source: Source, path: Path) -> pl.DataFrame:
     """The rows that `filter` selects, columns under their canonical names, and `symbol` as written."""
     written = source.rules[0].column if source.rules else ""
     wanted = [*source.columns.values(), *source.filter, *([written] if written else [])]
@@ -92,7 +92,7 @@ def _moments(source: Source, name: str, frame: pl.DataFrame, path: Path, where: 
     return frame.select("row").join(stamps, on="row", how="left", maintain_order="left")[name]
 
 
-def _values(source: Source, frame: pl.DataFrame, path: Path, where: str) -> pl.DataFrame:
+def values_of(source: Source, frame: pl.DataFrame, path: Path, where: str) -> pl.DataFrame:
     """The measured columns as the table wants them: numbers, moments or text."""
     for name in (*source.columns, *source.constants):
         if name == "time":
@@ -180,7 +180,7 @@ def _delivered(source: Source, frame: pl.DataFrame, one: Instrument, where: str)
     return frame
 
 
-def _timed(source: Source, frame: pl.DataFrame, path: Path, where: str) -> pl.DataFrame:
+def timed(source: Source, frame: pl.DataFrame, path: Path, where: str) -> pl.DataFrame:
     """The rows with `time` as nanoseconds UTC, in its order: when a bar closed, when a value was known."""
     if source.at is not None:
         time = pl.Series([to_ns(source.at)], dtype=pl.Int64).new_from_index(0, frame.height)
@@ -203,7 +203,7 @@ def _once(source: Source, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _checked(source: Source, frame: pl.DataFrame, path: Path, one: Instrument | None, where: str) -> Rows:
-    frame = _timed(source, frame, path, where)
+    frame = timed(source, frame, path, where)
     rows = frame.height
     frame = _once(source, frame)
     _in_order(source, frame, where)
@@ -239,11 +239,10 @@ def _names_instruments(source: Source, frame: pl.DataFrame) -> None:
 
 
 def _of_file(source: Source, path: Path, where: str) -> Iterator[Rows]:
-    selected = _selected(source, path)
-    named, unmatched = with_symbols(source, selected, where)
+    named, unmatched = with_symbols(source, selected(source, path), where)
     if named.is_empty():
         raise DataError("no row has a symbol that matches", where, "check symbol.pattern in the mapping")
-    frame = _values(source, named, path, where)
+    frame = values_of(source, named, path, where)
     if TABLES[source.table].by == "venue":
         _names_instruments(source, frame)
         rows = _checked(source, frame, path, None, f"{where}: {source.venue}")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from narrows.catalog.canonical import _selected, _timed, _values
+from narrows.catalog.canonical import selected, timed, values_of
 from narrows.catalog.files import matching
 from narrows.catalog.schema import TABLES
 from narrows.catalog.source import Source
@@ -29,11 +29,11 @@ def raw(source: Source, root: Path) -> Iterator[tuple[Instrument, pl.DataFrame]]
         return
     paths = matching(root, source.file) if source.is_wild else [root / source.file]
     for path in paths:
-        named, _ = with_symbols(source, _selected(source, path), source.file)
-        frame = _values(source, named, path, source.file)
+        named, _ = with_symbols(source, selected(source, path), source.file)
+        frame = values_of(source, named, path, source.file)
         for (symbol,), part in frame.group_by("symbol", maintain_order=True):
             one = instrument(f"{symbol}.{source.venue}", **source.instrument.said)
-            rows = _timed(source, part, path, f"{source.file}: {one.id}")
+            rows = timed(source, part, path, f"{source.file}: {one.id}")
             if source.bar is not None:
                 rows = rows.with_columns(bar_ns=pl.lit(source.bar_ns, pl.Int64))
             if source.table == "funding" and "interval_h" not in rows.columns:

@@ -149,6 +149,15 @@ def numbers_table(results: Sequence[Result]) -> Table:
     return Table("Run by run", ("", *names_of(results)), tuple(rows), note=note)
 
 
+def _dash(number: int) -> str:
+    """Solid as long as there are colours; dotted for the runs after that."""
+    return "solid" if number < len(SERIES) else "dot"
+
+
+def _pattern(number: int) -> str:
+    return "" if number < len(SERIES) else "/"
+
+
 def equities(results: Sequence[Result]) -> Figure:
     """Equity of each run in % of its capital, its hurdle dashed, and the drawdowns below."""
     upper, lower = stacked([3, 1.3], 0.08)
@@ -156,7 +165,7 @@ def equities(results: Sequence[Result]) -> Figure:
     for number, (name, result) in enumerate(zip(names_of(results), results, strict=True)):
         if not len(result.time_ns):
             continue
-        line: Spec = {"color": SERIES[number % len(SERIES)], "width": 1.7}
+        line: Spec = {"color": SERIES[number % len(SERIES)], "width": 1.7, "dash": _dash(number)}
         times = np.concatenate((result.time_ns[:1] - result.desk.bar_ns, result.time_ns))
         path = equity_path(result)
         gain = np.asarray(path / result.equity_start - 1.0)
@@ -199,7 +208,7 @@ def ledgers(results: Sequence[Result]) -> Figure:
             "name": name,
             "x": [word.replace("_", " ") for word in used],
             "y": [one[word] for word in used],
-            "marker": {"color": SERIES[number % len(SERIES)]},
+            "marker": {"color": SERIES[number % len(SERIES)], "pattern": {"shape": _pattern(number)}},
             "hovertemplate": f"{escape(name)}: %{{y:+.2%}} a year<extra></extra>",
         }
         for number, (name, one) in enumerate(zip(names_of(results), amounts, strict=True))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from narrows.analytics.metrics import max_drawdown, returns, sharpe
+from narrows.core.instrument import same_money
 from narrows.core.ledger import CATEGORIES
 from narrows.core.result import Fills, Result
 from narrows.core.time import YEAR_H
@@ -151,21 +152,26 @@ def _liquidated(label: str, number: int, forced: Fills) -> Fact:
     return Fact(label, f"{number:,}", first)
 
 
+def _equity_in_dollars(result: Result) -> str:
+    """What unhedged delta is a share of: it counts in dollars, also where the run is reckoned in coin."""
+    return "equity" if same_money(result.desk.currency, "USD") else "equity, seen in dollars"
+
+
 def _unhedged(result: Result) -> tuple[Fact, ...]:
     """The largest unhedged delta; where a leg was taken away, the largest outside such bars too."""
-    delta = result.residual_delta
+    delta, equity = result.residual_delta, _equity_in_dollars(result)
     if not len(delta) or not delta.any():
-        return (Fact("unhedged delta", percent(result.residual_delta_max, 2), "of equity, at most"),)
+        return (Fact("unhedged delta", percent(result.residual_delta_max, 2), f"of {equity}, at most"),)
     bar = int(np.nanargmax(delta))
     when = moment(int(result.time_ns[bar]))
     value = percent(result.residual_delta_max, 2)
     delivered, forced = bars_with(result, "settlement"), bars_with(result, "liquidation")
     if bar in delivered:
-        note = f"of equity, at delivery, {when}, until the other leg is closed at the next open"
+        note = f"of {equity}, at delivery, {when}, until the other leg is closed at the next open"
     elif bar in forced:
-        note = f"of equity, at a liquidation, {when}, until the other leg is closed at the next open"
+        note = f"of {equity}, at a liquidation, {when}, until the other leg is closed at the next open"
     else:
-        return (Fact("unhedged delta", value, f"of equity, at most; {when}"),)
+        return (Fact("unhedged delta", value, f"of {equity}, at most; {when}"),)
     rest = delta.copy()
     rest[np.concatenate((delivered, forced))] = 0.0
     worst = int(np.nanargmax(rest))

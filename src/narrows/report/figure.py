@@ -4,10 +4,13 @@ A Figure is a plain Plotly spec: drawing it needs no Plotly in Python, only plot
 or notebook that shows it. Colours work on white and on black; backgrounds are left transparent.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from narrows.core.arrays import Float1D, Int1D
 from narrows.core.result import Result
@@ -118,6 +121,12 @@ def frame(height: int, **more: Any) -> Spec:
         "hoverlabel": {"font": {"family": FONT, "size": 12}},
         "dragmode": "zoom",
     } | more
+
+
+def amounts_format(values: Iterable[Float1D], digits: int) -> str:
+    """How an axis of money or prices prints: 12.5k where there are thousands, else 0.98, and never 980m."""
+    largest = max((float(np.nan_to_num(np.abs(one)).max(initial=0.0)) for one in values), default=0.0)
+    return f".{digits}~{'s' if largest >= 1000.0 else 'r'}"
 
 
 def plain_axis(**more: Any) -> Spec:

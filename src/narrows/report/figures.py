@@ -20,6 +20,7 @@ from narrows.report.figure import (
     SERIES,
     Figure,
     Spec,
+    amounts_format,
     curve,
     frame,
     plain_axis,
@@ -36,6 +37,7 @@ from narrows.report.numbers import (
     count,
     digits_of,
     equity_path,
+    knows_legs,
     legs_of,
     money,
     notional,
@@ -95,7 +97,11 @@ def equity(result: Result) -> Figure:
         380,
         hoversubplots="axis",
         xaxis=time_axis(result, anchor="y2"),
-        yaxis=plain_axis(domain=upper, tickformat=".7~s", hoverformat=f",.{digits_of(result)}f"),
+        yaxis=plain_axis(
+            domain=upper,
+            tickformat=amounts_format((result.equity,), 7),
+            hoverformat=f",.{digits_of(result)}f",
+        ),
         yaxis2=plain_axis(domain=lower, tickformat=".2~%", nticks=4, title=side("drawdown"), **flat),
     )
     caption = f"{result.desk.currency}, marked to market at each close; below, the fall from the last peak."
@@ -120,7 +126,7 @@ def waterfall(result: Result) -> Figure:
     total, digits = result.ledger.total, digits_of(result)
     edges = np.concatenate((bases, bases + steps, (0.0, total)))
     least, most = float(np.nanmin(edges)), float(np.nanmax(edges))
-    room = 0.36 * (most - least) or 1.0
+    room = (0.36 + 0.05 * digits) * (most - least) or 1.0  # for the longest label
     labels = [_word(name) for name in shown] + ["total"]
     bar = {
         "type": "bar",
@@ -143,7 +149,11 @@ def waterfall(result: Result) -> Figure:
         hovermode="closest",
         showlegend=False,
         margin={"l": 104, "r": 12, "t": 8, "b": 30},
-        xaxis=plain_axis(range=[least - room * (least < 0.0), most + room], tickformat=".3~s", nticks=6),
+        xaxis=plain_axis(
+            range=[least - room * (least < 0.0), most + room],
+            tickformat=amounts_format((edges,), 3),
+            nticks=6,
+        ),
         yaxis=plain_axis(autorange="reversed", showgrid=False, ticks="", zeroline=False),
     )
     about = "Read downwards: each bar starts where the one before ended. " + " ".join(
@@ -173,9 +183,11 @@ def accrual(result: Result) -> Figure:
     caption = f"{result.desk.currency}, cumulative. "
     if result.ledger.by_category["funding"] == 0.0:
         caption += "No funding was paid or received."
-    elif len(result.ledger.rows) >= len(result.legs):
+    elif knows_legs(result):
         caption += f"Funding: {said}{more}."
-    layout = frame(330, xaxis=time_axis(result), yaxis=plain_axis(tickformat=".3~s"))
+    layout = frame(
+        330, xaxis=time_axis(result), yaxis=plain_axis(tickformat=amounts_format(result.ledger_path.T, 3))
+    )
     about = (
         "The same categories as in the waterfall, added up over time. A carry that works is a funding or "
         "basis line that rises steadily while costs stay flat; steps are trades."

@@ -131,6 +131,7 @@ def heat(result: Result) -> Figure:
         money[row] = np.bincount(cells, paid[bars][:, same].sum(axis=1), columns)
     word = "day" if wide == DAY_NS else "week"
     strong = float(np.nanquantile(np.abs(rate), STRONG)) if np.isfinite(rate).any() else 0.1
+    strong = strong or 0.1
     digits = digits_of(result)
     spec: Spec = {
         "type": "heatmap",
@@ -138,16 +139,16 @@ def heat(result: Result) -> Figure:
         "y": [row[0] for row in rows],
         "z": block(rate),
         "customdata": block(money),
-        "zmin": -(strong or 0.1),
-        "zmax": strong or 0.1,
+        "zmin": -strong,
+        "zmax": strong,
         "colorscale": [[0.0, RED], [0.5, "rgba(135,145,160,0.16)"], [1.0, GREEN]],
         "xgap": 1,
         "ygap": 1,
         "hoverongaps": False,
         "colorbar": {
             "orientation": "h", "thickness": 8, "len": 0.34, "x": 1.0, "xanchor": "right", "y": 1.0,
-            "yanchor": "bottom", "tickformat": ".0%", "outlinewidth": 0, "nticks": 4, "ypad": 6,
-            "ticklabelposition": "outside top",
+            "yanchor": "bottom", "tickformat": ".2~%", "outlinewidth": 0, "ypad": 6,
+            "tickvals": [-strong, 0.0, strong], "ticklabelposition": "outside top",
         },
         "hovertemplate": f"%{{y}}, {word} of %{{x|%Y-%m-%d}}<br>%{{z:.2%}} a year on average"
         f"<br>%{{customdata:+,.{digits}f}} {result.desk.currency} to this desk<extra></extra>",

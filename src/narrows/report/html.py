@@ -12,7 +12,7 @@ from narrows.report.figures import accrual, equity, exposure, margin, waterfall
 from narrows.report.funding import heat
 from narrows.report.gaps import basis
 from narrows.report.months import months_table
-from narrows.report.numbers import bar_h, count, digits_of, verdict
+from narrows.report.numbers import bar_h, count, digits_of, knows_legs, verdict
 from narrows.report.page import document, drawing, write
 from narrows.report.table import Table
 from narrows.report.tables import (
@@ -102,7 +102,7 @@ def _header(result: Result) -> str:
     if bars:
         start, end = iso(int(result.time_ns[0]) - desk.bar_ns), iso(int(result.time_ns[-1]))
         period = f"{start[:10]} to {end[:10]}, {count(bars, 'bar')} of {bar_h(result):g} h"
-    strategy = desk.strategy.replace("_", " ")
+    strategy = desk.strategy.rpartition(":")[2].replace("_", " ")  # of one's own: without its module
     about = (
         f"{period}; {desk.capital:,.{digits_of(result)}f} {desk.currency} on {strategy}, "
         f"{count(len(result.spreads), 'spread')} at {', '.join(result.wallets)}"
@@ -154,7 +154,7 @@ _PARTS = {
 
 
 def _several_venues(result: Result) -> bool:
-    return len({name.partition(":")[0] for name in result.wallets}) > 1
+    return knows_legs(result) and len({name.partition(":")[0] for name in result.wallets}) > 1
 
 
 def _body(result: Result) -> str:

@@ -8,7 +8,16 @@ from narrows.core.arrays import Float1D, Float2D, Int1D
 from narrows.core.ledger import CATEGORIES
 from narrows.core.result import Result
 from narrows.core.time import YEAR_H
-from narrows.report.numbers import bar_h, decimal, digits_of, equity_path, money, percent, worst_ratio
+from narrows.report.numbers import (
+    WORST_RATIO,
+    bar_h,
+    decimal,
+    digits_of,
+    equity_path,
+    money,
+    percent,
+    worst_ratio,
+)
 from narrows.report.table import Table
 
 
@@ -105,5 +114,5 @@ def _line(
         percent(gained, 2),
         percent(idle, 2),
         percent(gained - idle, 2),
-        decimal(worst, 3) if worst > 0.0 else "–",
+        "–" if not worst > 0.0 else f"≥ {WORST_RATIO:g}" if worst >= WORST_RATIO else decimal(worst, 3),
     )

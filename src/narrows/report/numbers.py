@@ -94,6 +94,12 @@ def leg_name(result: Result, instrument_id: str) -> str:
     return instrument_id.rpartition(".")[0] if len(venues) == 1 else instrument_id
 
 
+def knows_legs(result: Result) -> bool:
+    """Whether the ledger has a row for each leg; a run that was restated has only sums."""
+    legs = {f"{result.spreads[leg.spread].id} {leg.instrument}" for leg in result.legs}
+    return not legs.isdisjoint(result.ledger.rows)
+
+
 def short_names(result: Result) -> tuple[str, ...]:
     """What tells the spreads of a run apart, one name each.
 

@@ -16,6 +16,7 @@ from narrows.report.figure import (
     SERIES,
     Figure,
     Spec,
+    amounts_format,
     curve,
     frame,
     plain_axis,
@@ -162,7 +163,8 @@ def _zoom(result: Result, name: str, title: str, caption: str, bar: int, wallet:
             {"color": COLOURS["basis"]} | thin,
         ),
     ]
-    layout = _panels(times, moment(int(result.time_ns[bar])))
+    kinds = ("", amounts_format((price,), 4), ".3~g", amounts_format((result.equity[window],), 5))
+    layout = _panels(times, moment(int(result.time_ns[bar])), kinds)
     about = (
         f"{DAYS} days before and after, every bar: the gap of {short_names(result)[spread]}, the spread "
         "with most at stake, with its fills; the price of its first leg; the margin ratio of "
@@ -172,7 +174,7 @@ def _zoom(result: Result, name: str, title: str, caption: str, bar: int, wallet:
     return Figure(name, title, caption, tuple(data), layout, about)
 
 
-def _panels(times: Int1D, when: str) -> Spec:
+def _panels(times: Int1D, when: str, kinds: tuple[str, ...]) -> Spec:
     """Four panels under each other, and a line through all of them at the moment in question."""
     rows = stacked([1.0] * 4, 0.07)
     names = ("gap, bp", "price", "margin ratio", "equity")
@@ -180,7 +182,7 @@ def _panels(times: Int1D, when: str) -> Spec:
         f"yaxis{n + 1 if n else ''}": plain_axis(
             domain=rows[n], nticks=4, title=side(names[n]), tickformat=kind
         )
-        for n, kind in enumerate(("", ".4~s", ".3~g", ".5~s"))
+        for n, kind in enumerate(kinds)
     }
     line = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": when, "x1": when}
     word = {
