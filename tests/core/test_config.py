@@ -107,7 +107,7 @@ def test_a_wrong_type_is_named_with_its_path(section: str, line: str, path: str)
             "venues.okx.max_leverage",
             "leverage 2.5 with a maintenance of 0.4 is liquidated at once",
         ),
-        ("venues.okx", "margin = 'isolated'", "venues.okx", "not built yet"),
+        ("venues.okx", "margin = 'portfolio'", "venues.okx", "not built yet"),
         ("venues.okx", "top_up = 'restore'", "venues.okx", "not built yet"),
     ],
 )

@@ -56,7 +56,7 @@ def test_dates_are_midnights_and_defaults_are_filled_in() -> None:
         (HEAD + "[data]\nexclude = 3", r"data.exclude: not a list of tables; write \[\[data.exclude\]\]"),
         (
             HEAD + "[data]\nrepairs = []",
-            r"data.repairs: unknown key; known keys are catalog, exclude, repair",
+            r"data.repairs: unknown key; known keys are catalog, rules, exclude, repair",
         ),
     ],
 )

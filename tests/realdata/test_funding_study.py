@@ -1,4 +1,4 @@
-"""The pages of docs/studies say what the data give."""
+"""The page on funding rules says what the data give."""
 
 import os
 import subprocess

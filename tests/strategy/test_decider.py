@@ -141,8 +141,8 @@ def numbers(count: int) -> st.SearchStrategy[list[float]]:
 
 
 DECIDERS = [
-    pytest.param(funding_carry.decide, 2, 6, id="funding_carry"),
-    pytest.param(cash_and_carry.decide, 3, 6, id="cash_and_carry"),
+    pytest.param(funding_carry.decide, 3, 6, id="funding_carry"),
+    pytest.param(cash_and_carry.decide, 4, 7, id="cash_and_carry"),
     pytest.param(restless, 2, 1, id="restless"),
 ]
 

@@ -67,7 +67,7 @@ def test_the_basis_is_annualised_to_delivery() -> None:
     panel = tiny_panel([SPOT, FUTURE], mark=(100, [100, 102]), close=(100, [101, 102]), borrow=(0.07, NAN))
     (spread,) = spreads(panel.instruments)
     features = CashAndCarry().features(panel, spread)
-    np.testing.assert_allclose(features, [[0.01 * 8760, 1.0, 0.07], [NAN, 0.0, 0.07]])
+    np.testing.assert_allclose(features, [[0.01 * 8760, 1.0, 0.07, 1.0], [NAN, 0.0, 0.07, 1.0]])
 
 
 def test_where_the_data_are_silent_a_desk_says_what_borrowing_costs_and_strategies_see_it() -> None:

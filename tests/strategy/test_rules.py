@@ -30,11 +30,11 @@ class Asked:
 
 
 def funding(apr: float, borrow: float = 0.05) -> list[float]:
-    return [apr, borrow]
+    return [apr, borrow, 1.0]
 
 
 def carry(apr: float, left_h: float = 1000.0, borrow: float = 0.05) -> list[float]:
-    return [apr, left_h, borrow]
+    return [apr, left_h, borrow, 1.0]
 
 
 RULES: dict[str, Any] = {"entry_apr": 0.10, "exit_apr": 0.02}

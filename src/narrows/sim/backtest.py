@@ -25,6 +25,7 @@ from narrows.sim.layout import (
     Trace,
     in_force,
     initial_state,
+    known_rates,
     market,
     prepared,
     schedule,
@@ -50,6 +51,7 @@ def blank_trace(bars: int, layout: Layout, lanes: int, room: int) -> Trace:
         margin_ratio=np.zeros((bars, wallets)),
         margin_high_low=np.full((bars, wallets), np.nan),
         ledger=np.zeros((bars, len(CATEGORIES))),
+        funding=np.zeros((bars, legs)),
         residual=np.zeros((bars, 1)),
         fill_where=np.zeros((room, 4), dtype=np.int64),
         fill_what=np.zeros((room, 5)),
@@ -345,6 +347,7 @@ def result_of(
 ) -> Result:
     """What a run wrote down, as a Result; `panel` has the bars that it ran over."""
     legs = [f"{found[leg.spread].id} {leg.instrument}" for leg in plan.leg_names]
+    index = panel.index[:, plan.legs.column]
     settled = np.where(plan.legs.spot, np.nan, panel.funding[:, plan.legs.column])
     return Result(
         desk=desk,
@@ -359,6 +362,9 @@ def result_of(
         margin_ratio=trace.margin_ratio,
         margin_ratio_high_low=trace.margin_high_low,
         funding=read_only(settled),
+        paid_on=read_only(np.where((plan.legs.oracle == 1) & (index > 0.0), index, trace.mark)),
+        fx=read_only(known_rates(desk, panel)[:, plan.legs.column]),
+        funding_paid=np.diff(trace.funding, axis=0, prepend=0.0),
         ledger_path=trace.ledger,
         residual_delta=trace.residual[:, 0],
         fills=_fills(trace, panel, CLOSE_ONLY),

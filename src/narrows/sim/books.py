@@ -228,9 +228,11 @@ class Books:
             posted = min(notional / leg.leverage * weight * leg.exchange, max(idle, 0.0))
             leg.posted += posted + gain * leg.exchange
 
-    def trade(self, t: int, i: int, quantity: float, price: float, half: float, depth: float) -> None:
+    def trade(
+        self, t: int, i: int, quantity: float, price: float, costs: tuple[float, float], reason: str = "trade"
+    ) -> None:
         """Trade around the reference `price`, with slippage and fee."""
-        leg = self.legs[i]
+        leg, (half, depth) = self.legs[i], costs
         notional = abs(quantity) if leg.inverse else abs(quantity) * price
         slip = min(half + 0.5 * DEPTH_DISTANCE * notional / depth, DEAREST_FILL)
         fill = price * (1.0 + slip) if quantity > 0.0 else price * (1.0 - slip)
@@ -238,8 +240,8 @@ class Books:
         self.change(i, quantity, price, "basis")
         self.pay(i, -fee, "fees")
         self.pay(i, -slip * notional, "slippage")
-        costs = (fee * leg.fx, slip * notional * leg.fx)
-        self.fills.append((t, i, FILL_REASONS.index("trade"), quantity, fill, price, *costs))
+        paid = (fee * leg.fx, slip * notional * leg.fx)
+        self.fills.append((t, i, FILL_REASONS.index(reason), quantity, fill, price, *paid))
 
     def close(self, t: int, i: int, quantity: float, price: float, reason: str) -> None:
         """Close `quantity` of what a leg holds at `price`: delivered or liquidated, each with its own fee."""

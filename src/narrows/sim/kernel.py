@@ -32,6 +32,7 @@ from narrows.sim.physics import (
     DELIVERED,
     FUNDING,
     FX,
+    TRADED,
     YIELD,
     capacity,
     close,
@@ -89,7 +90,7 @@ def _fill(market: Market, legs: Legs, state: State, trace: Trace, t: int) -> Non
                     c = legs.column[i]
                     half = quoted(market.bid[t - 1, c], market.ask[t - 1, c], legs.half_spread[i])
                     depth = market.depth[t - 1, c] if market.depth[t - 1, c] > 0.0 else legs.depth[i]
-                    trade(legs, state, trace, (t, k, i), change, market.open[t, c], half, depth)
+                    trade(legs, state, trace, (t, k, i), change, market.open[t, c], half, depth, TRADED)
 
 
 @compiled
@@ -165,7 +166,7 @@ def _sell_along(
             c = legs.column[j]
             half = quoted(market.bid[t, c], market.ask[t, c], legs.half_spread[j])
             depth = market.depth[t, c] if market.depth[t, c] > 0.0 else legs.depth[j]
-            trade(legs, state, trace, (t, k, j), -held, price, half, depth)
+            trade(legs, state, trace, (t, k, j), -held, price, half, depth, DELIVERED)
 
 
 @compiled
@@ -295,6 +296,7 @@ def _book(legs: Legs, state: State, trace: Trace, row: int, k: int, total: float
         for i in range(legs.column.shape[0]):
             trace.mark[row, i] = state.mark[i]
             trace.quantity[row, i] = state.quantity[i, 0]
+            trace.funding[row, i] = state.ledger[i, FUNDING, 0]
         for c in range(state.ledger.shape[1]):
             booked = 0.0
             for i in range(state.ledger.shape[0]):

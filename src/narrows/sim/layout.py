@@ -119,6 +119,7 @@ class Trace(NamedTuple):
     margin_ratio: Float2D  # (T, W)
     margin_high_low: Float2D  # (T, W) last lane: the worse of all legs at their highs, at their lows
     ledger: Float2D  # (T, C)
+    funding: Float2D  # (T, L) what each leg was paid in all
     residual: Float2D  # (T, 1)
     fill_where: Int2D  # (room, 4) bar, lane, leg, reason
     fill_what: Float2D  # (room, 5) quantity, price, reference, fee, slippage
@@ -368,6 +369,17 @@ def exchange_rates(desk: Desk, panel: Panel) -> Float2D:
         elif isinstance(given, float):
             rates[:, column] = given
     return rates
+
+
+def known_rates(desk: Desk, panel: Panel) -> Float2D:
+    """`exchange_rates` as the simulator has them: without a new rate the last one, at first the first."""
+    rates = exchange_rates(desk, panel)
+    if not len(panel):
+        return rates
+    known = np.isfinite(rates)
+    last = np.maximum.accumulate(np.where(known, np.arange(len(panel))[:, None], -1), axis=0)
+    rows = np.where(last < 0, known.argmax(axis=0), last)
+    return np.take_along_axis(rates, rows, axis=0)
 
 
 def _first_rates(desk: Desk, panel: Panel, used: Iterable[Instrument]) -> Float1D:

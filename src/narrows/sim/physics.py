@@ -143,6 +143,7 @@ def trade(
     price: float,
     half: float,
     depth: float,
+    reason: int,
 ) -> None:
     """Trade `change` of a leg around the reference `price`, with slippage and fee."""
     _, k, i = where
@@ -154,7 +155,7 @@ def trade(
     pay(legs, state, i, k, -fee, FEES)
     pay(legs, state, i, k, -slip * notional, SLIPPAGE)
     rate = state.fx[i]
-    record(trace, where, TRADED, (change, fill, price, fee * rate, slip * notional * rate))
+    record(trace, where, reason, (change, fill, price, fee * rate, slip * notional * rate))
 
 
 @compiled

@@ -40,8 +40,7 @@ class Reference(Books):
                 continue
             for i in wanting:
                 leg = self.legs[i]
-                half, depth = self.costs(t - 1, leg)
-                self.trade(t, i, leg.target - leg.quantity, opens[leg.column], half, depth)
+                self.trade(t, i, leg.target - leg.quantity, opens[leg.column], self.costs(t - 1, leg))
 
     @staticmethod
     def order(leg: LegBook, target: float, lot: float) -> float:
@@ -197,8 +196,7 @@ class Reference(Books):
         for j in spread.legs:
             leg = self.legs[j]
             if leg.spot and leg.quantity != 0.0:
-                half, depth = self.costs(t, leg)
-                self.trade(t, j, -leg.quantity, price, half, depth)
+                self.trade(t, j, -leg.quantity, price, self.costs(t, leg), "settlement")
 
     def costs(self, t: int, leg: LegBook) -> tuple[float, float]:
         """Half spread and depth of a bar, from its quotes where it has any."""

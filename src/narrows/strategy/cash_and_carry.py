@@ -13,7 +13,6 @@ from narrows.core.spread import Spread
 from narrows.strategy.decider import Pointer, decider
 from narrows.strategy.protocol import SIDES, Direction, check
 
-
 UNEVEN = 0.02  # of the first leg: what the legs may differ by before they are evened out
 
 
