@@ -84,7 +84,6 @@ class Result:
     funding: Float2D  # (T, L) rate settled at the close, fraction per its own interval; NaN = none
     paid_on: Float2D  # (T, L) price that funding is paid on: the mark, or the index if the venue says so
     fx: Float2D  # (T, L) what one unit of the leg's quote currency is worth in the reporting currency
-    funding_paid: Float2D  # (T, L) what that paid to the leg, reporting currency
     ledger_path: Float2D  # (T, C) cumulative
     residual_delta: Float1D  # (T,) unhedged delta over equity
     fills: Fills

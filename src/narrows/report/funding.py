@@ -2,18 +2,41 @@
 
 import numpy as np
 
-from narrows.core.arrays import Float1D, Int1D
+from narrows.core.arrays import Float1D, Float2D, Int1D
+from narrows.core.event import FILL_REASONS
 from narrows.core.result import Result
 from narrows.core.time import DAY_NS, HOUR_NS, YEAR_H, iso
 from narrows.core.units import to_bps
 from narrows.report.figure import GREEN, POINTS, RED, Figure, Spec, curve, frame, plain_axis
-from narrows.report.numbers import digits_of, leg_name, legs_of
+from narrows.report.numbers import bars_of, digits_of, instrument_of, leg_name, legs_of
 from narrows.report.thin import block, extremes, packed
 
 ROWS = 14  # of the heat map
 BY_HOUR = 2  # so few instruments are split by the hour of the settlement
 DAILY_UP_TO = 130  # days of a run that is shown day by day
 STRONG = 0.98  # of the cells are paler than the ends of the colour scale
+
+
+def held_at_settlement(result: Result) -> Float2D:
+    """The position that funding was paid on at each close, shape (T, L).
+
+    What was held after the bar, and what a delivery or liquidation took away at its close.
+    """
+    held: Float2D = result.position.copy()
+    fills = result.fills
+    taken = fills.reason != FILL_REASONS.index("trade")
+    np.subtract.at(held, (bars_of(result, fills)[taken], fills.leg[taken]), fills.quantity[taken])
+    return held
+
+
+def funding_paid(result: Result) -> Float2D:
+    """What each settlement paid to each leg, reporting currency, shape (T, L); positive was received."""
+    inverse = np.array([instrument_of(result, leg).is_inverse for leg in range(len(result.legs))], dtype=bool)
+    price = np.where(inverse[None, :], 1.0, result.paid_on) * result.fx
+    value = held_at_settlement(result) * price
+    known = np.isfinite(result.funding) & np.isfinite(value)
+    paid: Float2D = np.where(known, -value * np.nan_to_num(result.funding), 0.0)
+    return paid
 
 
 def settled(rates: Float1D, bar_h: float) -> tuple[Int1D, Float1D]:
@@ -68,7 +91,7 @@ def _rows(result: Result) -> list[tuple[str, int, Int1D, Float1D]]:
         if np.isfinite(result.funding[:, number]).any():
             first.setdefault(leg.instrument, number)
     bar_h = result.desk.bar_ns / HOUR_NS
-    paid = np.abs(result.funding_paid).sum(axis=0)
+    paid = np.abs(funding_paid(result)).sum(axis=0)
     total = {
         name: sum(paid[n] for n, leg in enumerate(result.legs) if leg.instrument == name) for name in first
     }
@@ -98,7 +121,7 @@ def heat(result: Result) -> Figure:
     start = int(result.time_ns[0] - 1) // DAY_NS * DAY_NS if len(result.time_ns) else 0
     column = (result.time_ns - 1 - start) // wide
     columns = int(column[-1]) + 1 if len(column) else 0
-    paid = result.funding_paid if rows else np.zeros((0, 0))
+    paid = funding_paid(result) if rows else np.zeros((0, 0))
     rate, money = np.full((len(rows), columns), np.nan), np.zeros((len(rows), columns))
     for row, (_, leg, bars, apart) in enumerate(rows):
         same = [n for n, one in enumerate(result.legs) if one.instrument == result.legs[leg].instrument]

@@ -296,7 +296,6 @@ def _book(legs: Legs, state: State, trace: Trace, row: int, k: int, total: float
         for i in range(legs.column.shape[0]):
             trace.mark[row, i] = state.mark[i]
             trace.quantity[row, i] = state.quantity[i, 0]
-            trace.funding[row, i] = state.ledger[i, FUNDING, 0]
         for c in range(state.ledger.shape[1]):
             booked = 0.0
             for i in range(state.ledger.shape[0]):

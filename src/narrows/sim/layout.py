@@ -119,7 +119,6 @@ class Trace(NamedTuple):
     margin_ratio: Float2D  # (T, W)
     margin_high_low: Float2D  # (T, W) last lane: the worse of all legs at their highs, at their lows
     ledger: Float2D  # (T, C)
-    funding: Float2D  # (T, L) what each leg was paid in all
     residual: Float2D  # (T, 1)
     fill_where: Int2D  # (room, 4) bar, lane, leg, reason
     fill_what: Float2D  # (room, 5) quantity, price, reference, fee, slippage
