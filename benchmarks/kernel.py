@@ -65,9 +65,11 @@ class Job:
 
     def reference(self) -> None:
         twin = Reference(
-            self.market, self.plan.legs, self.plan.wallets, self.plan.wallet_capital.tolist(),
-            self.params[0].tolist(), False,
-        )  # fmt: skip
+            self.market,
+            self.plan,
+            self.params[0].tolist(),
+            False,
+        )
         twin.run(self.strategy.decide.py, 0, len(self.panel))
 
 

@@ -24,8 +24,8 @@ def run(orders: Orders, marks: Sequence[Column], fx: Sequence[float], **keys: An
 
 
 def booked(result: Result) -> dict[str, float]:
-    """What is in the ledger, without what is zero."""
-    return {name: amount for name, amount in result.ledger.by_category.items() if amount}
+    """What is in the ledger, without what is zero (or 1e-28, of a book without end)."""
+    return {name: amount for name, amount in result.ledger.by_category.items() if abs(amount) > 1e-20}
 
 
 def test_idle_cash_loses_what_its_currency_loses_and_nothing_else() -> None:

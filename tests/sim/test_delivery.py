@@ -29,7 +29,6 @@ def test_spot_that_is_sold_along_the_window_gets_its_mean() -> None:
     assert result.fills.price.tolist() == [100, 100, MEAN, MEAN]
     assert result.equity.tolist() == approx([1000, 1000, 1000])  # a hedge that was opened at no basis
     assert result.residual_delta.tolist() == [0.0, 0.0, 0.0]
-    assert result.round_trips == 1
 
 
 def test_spot_that_is_sold_after_it_stands_naked_for_a_while() -> None:
