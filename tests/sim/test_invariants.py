@@ -14,7 +14,7 @@ from narrows.core.panel import Panel
 from narrows.core.spread import spreads
 from narrows.sim.layout import Layout, State, Trace, exchange_rates, layout
 from random_market import Restless, random_desk, random_panel
-from tiny_market import lanes
+from tiny_market import PERP, PERP_BETA, lanes, play, tiny_desk, tiny_panel
 
 PRICES = ("open", "high", "low", "close", "mark")
 UNSAID = ("bid", "ask", "depth", "funding", "funding_h", "borrow")
@@ -172,3 +172,32 @@ def test_the_legs_of_a_spread_trade_together_or_not_at_all(seed: int) -> None:
                     moved.add(leg)
             for leg in moved:
                 assert leg ^ 1 in moved or abs(held[leg ^ 1]) < SMALL
+
+
+@pytest.mark.parametrize("margin", ["cross", "isolated"])
+@many
+@seeds
+def test_inside_the_bar_a_wallet_dies_exactly_where_its_margin_is_its_maintenance(
+    margin: str, seed: int
+) -> None:
+    """Costless, one bar: what is written as the first forced price leaves equity = maintenance (1e-6)."""
+    rng = np.random.default_rng(seed)
+    rate, leverage = rng.uniform(0.005, 0.1), rng.uniform(2.0, 8.0)
+    side, size = rng.choice([-1.0, 1.0]), rng.uniform(1.0, 9.0)
+    keys = {"maintenance": rate, "margin": margin}
+    last = 100.0 * (1.0 - side * rng.uniform(0.0, 0.02))
+    panel = tiny_panel(
+        [PERP, PERP_BETA],
+        mark=([100, 100, last], 100),
+        open=(100, 100),
+        high=([100, 100, 1000.0], 100),
+        low=([100, 100, 0.1], 100),
+    )
+    capital = 100 * size * rng.uniform(1.1, 1.5) / leverage
+    result = play(tiny_desk(2 * capital, leverage, beta=True, **keys), panel, {0: (side * size, 0.0)})
+    held = result.position[1, 0]
+    assert held == pytest.approx(side * size)
+    behind = capital if margin == "cross" else 100 * size / leverage
+    price = result.liquidated_high_low.price[0]
+    equity = behind + held * (price - 100)
+    assert equity == pytest.approx(rate * abs(held) * price, abs=1e-6 * capital)

@@ -96,7 +96,7 @@ def terms(desk: Desk, one: Instrument, venue: Venue, time_ns: int) -> Terms:
         half_spread=from_bps(venue.half_spread_bps),
         depth=venue.depth_usd,
         isolated=isolated,
-        delivery_fee=_delivery_fee(book, one, venue, time_ns),
+        delivery_fee=_delivery_fee(book, one, venue, time_ns) if one.expiry_ns else taker,  # a delisting
         oracle=funding is not None and funding.pays_on == "oracle",
         along=venue.delivery == "along" and one.kind == "future",
         weight=float(counts),
@@ -105,8 +105,6 @@ def terms(desk: Desk, one: Instrument, venue: Venue, time_ns: int) -> Terms:
 
 
 def _delivery_fee(book: Rulebook, one: Instrument, venue: Venue, time_ns: int) -> float:
-    if not one.expiry_ns:
-        return 0.0
     if venue.delivery_bps is not None:
         return from_bps(venue.delivery_bps)
     rule: SettlementRule = _said(book.settlement, one, time_ns, "delivery_bps")
