@@ -1,4 +1,4 @@
-"""Delivery of a hedge: spot sold after it, or along the averaging window; each number worked out in the test."""
+"""Delivery of a hedge: spot sold after it or along the averaging window, worked out by hand."""
 
 from typing import Any
 
