@@ -16,7 +16,6 @@ import numpy as np
 from narrows.catalog import ingest, load_panel
 from narrows.core.arrays import Float1D, Float2D
 from narrows.core.config import Desk, parse
-from narrows.core.event import FILL_REASONS
 from narrows.core.ledger import CATEGORIES
 from narrows.core.panel import Panel
 from narrows.core.result import Fills, Result
@@ -131,15 +130,14 @@ class Structure:
         )
 
 
-STRUCTURES = tuple(
-    Structure(name, account, margin, leverage)
-    for name, account, margin in (
-        ("unified, cross", "unified", "cross"),
-        ("separate, cross", "separate", "cross"),
-        ("separate, isolated", "separate", "isolated"),
-    )
-    for leverage in (1.0, 3.0)
-) + (Structure("unified, cross, full", "unified", "cross", 3.0, full=True),)
+STRUCTURES = (
+    *(
+        Structure(f"{account}, {margin}", account, margin, leverage)
+        for account, margin in (("unified", "cross"), ("separate", "cross"), ("separate", "isolated"))
+        for leverage in (1.0, 3.0)
+    ),
+    Structure("unified, cross, full", "unified", "cross", 3.0, full=True),
+)
 
 DESK = """
 [desk]
@@ -222,11 +220,6 @@ class Run:
             part = 1.0 / (1.0 + self.structure.leverage)
             share = part if result.wallets[wallet].endswith("derivatives") else 1.0 - part
         return float(result.wallet_equity[bar, wallet]) / (CAPITAL * share)
-
-    @property
-    def in_parts(self) -> int:
-        """Liquidation fills, by closes."""
-        return int((self.result.fills.reason == FILL_REASONS.index("liquidation")).sum())
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,8 +12,9 @@ NOTABLE = 0.002  # a settlement that the page lists
 
 
 def percent(value: float, digits: int = 2) -> str:
-    """A fraction as a signed percentage."""
-    return f"{value:+.{digits}%}".replace("-", "−")
+    """A fraction as a signed percentage; what rounds to zero has no sign."""
+    said = f"{value:+.{digits}%}".replace("-", "−")
+    return said if said.strip("+−0.%") else said[1:]
 
 
 def moment(time_ns: int) -> str:

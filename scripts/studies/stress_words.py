@@ -1,6 +1,7 @@
 """The words of the stress studies; every number in them comes from the runs."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import numpy as np
 from stress_runs import (
@@ -14,7 +15,11 @@ from stress_runs import (
 )
 from stress_tables import NOTABLE, markets_table, moment, percent, ratio, runs_table, settlements_table
 
-from narrows.core.time import HOUR_NS
+from narrows.core.time import HOUR_NS, to_ns
+from narrows.rulebook.funding import settled_rate
+
+AFTER = to_ns(datetime(2025, 10, 11))  # the first settlement after the crash
+INTEREST, DEAD_BAND, CAP, INTERVAL = 1e-4, 5e-4, 0.015, 8  # OKX since April 2025, per 8 h
 
 OPENING = """# {title}
 
@@ -45,7 +50,8 @@ leverage / (1 + leverage) of it, ½ at 1× and ¾ at 3×, in every account, so t
 Columns: equity, funding, borrow interest and liquidation (fees, less what the insurance fund bore) in % of the capital;
 the worst margin ratio (maintenance over margin; 1 is liquidation) of any wallet, at closes and inside a bar; who was
 liquidated first, judged at closes and judged inside the bar; what the wallet that failed by closes still held, in % of what
-it began with. Money columns are those of the run judged at closes.
+it began with. Money columns are those of the run judged at closes; the equity counts the perpetual at its mark, the gap is
+between last trades.
 """
 
 FIGURE = """
@@ -58,12 +64,14 @@ CAVEATS = """
 - **Order books.** Spread and depth are the desk file's, 0.5 bp and 5 million within 10 bp, as on a calm day. Who wanted out at
   the widest gap would have paid more than is booked here; a liquidation is booked at the price that triggers it.
 - **Inside the hour** only the high and low of each leg are known, not their order. The bracket puts both legs at their
-  lows together, then both at their highs: a gap that opens and closes within the hour harms no unified account here.
+  lows together, then both at their highs. A low of one leg that the other did not share at the same minute is not
+  tried, though it would harm a unified account.
 - **Auto-deleveraging** is not simulated: a profitable short may have been closed by the venue, and the spot been left alone.
   Loans are never recalled, venues never halt, transfers between wallets are not made.
 - **The insurance fund** bears what a wallet owes beyond its margin. It is assumed never to be empty.
 - **Terms**: OKX's position tiers are not on record; {maintenance:.0%} maintenance and a liquidation fee of {fee:g} bp are
-  given by hand, flat. Binance's brackets are the rulebook's: those of mid 2026, for every date.
+  given by hand, flat. Binance's brackets are the rulebook's: those of mid 2026, for every date. Both close what fails
+  whole, for no record says in which parts.
   Borrowed coins cost {apr:.0%} a year and need {borrowed:.0%}; what loans really cost in these weeks is not in the data.
   Fees are the rulebook's for an ordinary account.
 """
@@ -86,7 +94,7 @@ def figure(study: Study) -> str:
     return FIGURE.format(title=study.window.title, name=study.window.name)
 
 
-def moved(study: Study, run: Run, high_low: bool = False) -> str:
+def moved(run: Run, high_low: bool = False) -> str:
     """By how much the leg that was liquidated first stood from where it was taken."""
     dead = run.deaths(high_low)
     leg = int(dead.leg[0])
@@ -132,13 +140,14 @@ NOVEMBER = """
 - **The reverse trade at 3×, margined alone, dies of the fall, not of the gap.** It is liquidated on {dead} at {dead_price}
   ({dead_moved} from entry), {early:.0f} hours before the gap is widest and {before:.0f} hours before the first settlement
   at {first}. Closes and lows agree on the hour (inside the bar: at {low_price}). Nothing is left in its wallet
-  ({left:.1%}); the close was beyond bankruptcy, and the insurance fund bore the rest: the liquidation column is positive.
+  ({left:.1%}); that close was beyond bankruptcy, and the insurance fund bore the rest: the liquidation column is positive. The equity
+  that is gone is the perpetual's wallet, less what the short spot in the other wallet had gained.
 - **The same position in one account receives {funding} of the capital in funding** and ends at {alive}. Its worst margin
   ratio is {alive_ratio}; 1× alone lives too ({one_ratio}). Even 1.5 times the capital in each leg lives ({full_ratio}),
-  through an equity of {full_low} on {full_low_at}.
+  with its equity at {full_low} on {full_low_at}.
 - **The long side is never near liquidation** (worst ratio inside any bar: {long_ratio}) and loses all the same: it pays
   {long_funding} at ¾ of the capital. On {peak_at}, with the gap open, it stood at {peak}: the profit was there for who could
-  trade at those closes. The settlements of the override (beyond −1.5 %) sum to {override} of the notional, but
+  have traded at those prices. The settlements of the override (beyond −1.5 %) sum to {override} of the notional, but
   on marks that had fallen by two thirds: of the capital they cost {override_paid}.
 - A wide gap harms less than its percentage suggests. {gap} at the close of {gap_at} is {gap_entry} of the entry price:
   the position is counted in coins, and coins had become cheap.
@@ -154,7 +163,8 @@ JANUARY = """
 - **One account lives through it in both directions**: worst ratio {long_ratio} long, {reverse_ratio} reverse, {full_ratio}
   when full.
 - **To live is not to earn.** Funding over the window sums to {funding} of the notional, in coins that doubled: the long
-  side that lived ends at {alive}, the one that died first at {dead}, for it paid less of it. In reverse, {received} of
+  side that lived ends at {alive}, the one that died first at {dead}: it paid less of it, and its legs
+  were closed while the perpetual stood {under} from spot. In reverse, {received} of
   funding at ¾ shrinks to {earned} after {interest} of interest at an assumed {apr:.0%} a year.
 """
 
@@ -174,7 +184,7 @@ def of_november(study: Study) -> str:
     peak, peak_at = extreme(study, long, highest=True)
     at_death = int(dead.deaths(False).time_ns[0])
     return NOVEMBER.format(
-        dead=died(dead), dead_price=price(dead), dead_moved=moved(study, dead), low_price=price(dead, True),
+        dead=died(dead), dead_price=price(dead), dead_moved=moved(dead), low_price=price(dead, True),
         early=(int(stamps[widest]) - at_death) / HOUR_NS, before=(int(stamps[first]) - at_death) / HOUR_NS,
         first=percent(float(rates[first]), 1), left=dead.left, funding=percent(alive.booked("funding"), 1),
         alive=percent(alive.change, 1), alive_ratio=ratio(alive.worst(True)),
@@ -194,14 +204,15 @@ def of_january(study: Study) -> str:
     spot, alive = study.run("reverse", "separate, cross", 3.0), study.run("long", "unified, cross", 3.0)
     reverse = study.run("reverse", "unified, cross", 3.0)
     full = max(run.worst(True) for run in survivors(study, "unified, cross, full"))
+    bar = int(np.searchsorted(study.panel.time_ns, three.deaths(False).time_ns[0]))
     survivors(study, "unified")
     return JANUARY.format(
-        three=died(three), three_price=price(three), three_moved=moved(study, three),
-        one=died(one), one_price=price(one), one_moved=moved(study, one), one_low=died(one, True),
-        spot=died(spot), spot_price=price(spot), spot_moved=moved(study, spot),
+        three=died(three), three_price=price(three), three_moved=moved(three),
+        one=died(one), one_price=price(one), one_moved=moved(one), one_low=died(one, True),
+        spot=died(spot), spot_price=price(spot), spot_moved=moved(spot),
         long_ratio=ratio(alive.worst(True)), reverse_ratio=ratio(reverse.worst(True)), full_ratio=ratio(full),
         funding=percent(float(np.nansum(study.of("funding", 1))), 1), alive=percent(alive.change, 1),
-        dead=percent(three.change, 1), received=percent(reverse.booked("funding"), 1),
+        dead=percent(three.change, 1), under=percent(float(study.gap[bar]), 1), received=percent(reverse.booked("funding"), 1),
         earned=percent(reverse.change, 1), interest=percent(reverse.booked("borrow"), 1), apr=BORROW_APR,
     )  # fmt: skip
 
@@ -226,18 +237,27 @@ OCTOBER = """
 ## What it shows
 
 - **By closes nobody dies; inside one hour the reverse trade at 3× dies wherever the perpetual has a wallet of its own.** In
-  the hour that closes at {hour}: {deaths}. At the close of that hour the same three stood
-  {back} from entry with a margin ratio below {close_ratio}: who judges at closes sees a calm line. Which it was depends on
-  the mark inside the hour, which is not in the data; last trades are, and a mark moves less than they do.
+  the hour that closes at {hour}: {deaths}. At the close of that hour the marks stood
+  {back} from entry, the worst margin ratio at {close_ratio}: who judges at closes sees a calm line. Which it was depends on
+  the mark inside the hour; the data have last trades there, and a mark, made from an index, may have moved less.
 - **Nothing happens to the long side** (worst ratio {long_ratio}): its short perpetual gains in a fall. In the venue's books
   that profit is another's loss, and auto-deleveraging is how it may have ended; that is not simulated here.
 - **One account lives**, in both directions and in full: worst ratio {unified_ratio}.
-- **The gap at closes was small**: {gaps}. The money in these windows is costs and interest, not convergence: equity moves by
-  {least} to {most} of the capital in all {count} runs.
+- **The gap at closes was small**: {gaps}. What is earned and lost is costs, interest and funding, not convergence: judged at
+  closes, the {count} runs end between {least} and {most} of the capital.
 - **Funding**: {pinned} OKX settlements of {pinned_of} stand at exactly +0.010 %, the interest inside the dead band, before, in and
-  after the crash. Binance's AVAX went to {binance_low}. The premiums of the same hours at OKX would not have asked for much
-  else, being an average of eight hours; that the source is right about each is not shown.
+  after the crash; Binance's AVAX went to {binance_low}. From hourly closes over spot the rule of that time would give
+  {again} for the settlement of {again_at}: spot on one venue is not the index and a close is no impact price, so
+  this neither confirms nor refutes the source.
 """
+
+
+def settled_again(study: Study, at_ns: int) -> float:
+    """The rate of a settlement by OKX's rule, from the hourly gaps of the interval before it."""
+    bar = int(np.searchsorted(study.panel.time_ns, at_ns))
+    samples = study.gap[bar - INTERVAL + 1 : bar + 1]
+    terms = {"interest": INTEREST, "dead_band": DEAD_BAND, "cap": CAP, "formula_h": 8.0, "interval_h": 8.0}
+    return float(settled_rate(samples, averaging="linear", **terms))
 
 
 def of_october(found: Sequence[Study]) -> str:
@@ -260,11 +280,17 @@ def of_october(found: Sequence[Study]) -> str:
         hour=died(dead[0], True),
         deaths="; ".join(
             f"{run.window.coin} at {run.window.venue.title().replace('Okx', 'OKX')} at {price(run, True)} "
-            f"({moved(one, run, True)}; low of the hour {one.of('low', 1)[bar]:.2f})"
+            f"({moved(run, True)}; low of the hour {one.of('low', 1)[bar]:.2f})"
             for one, run in zip(found, dead, strict=True)
         ),
         back=" and ".join((percent(min(back), 0), percent(max(back), 0))).replace(" and ", " to "),
-        close_ratio=f"{max(float(run.result.margin_ratio[bar].max()) for run in dead) + 0.005:.2f}",
+        close_ratio=ratio(max(float(run.result.margin_ratio[bar].max()) for run in dead)),
+        again=" and ".join(
+            f"{percent(settled_again(one, AFTER), 3)} ({one.window.coin})"
+            for one in found
+            if one.window.venue == "okx"
+        ),
+        again_at=moment(AFTER),
         long_ratio=ratio(max(run.worst(True) for run in runs if run.long)),
         unified_ratio=ratio(max(run.worst(True) for run in runs if run.structure.account == "unified")),
         gaps=", ".join(
