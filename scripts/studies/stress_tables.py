@@ -79,7 +79,8 @@ def market_row(study: Study) -> str:
         return f"{values[bar]:.2f} ({moment(int(stamps[bar]))})"
 
     def wide(bar: int) -> str:
-        return f"{gap[bar] * 1e4:+,.0f} bp ({moment(int(stamps[bar]))})".replace("-", "−", 1)
+        size = f"{gap[bar] * 1e4:+,.0f}".replace("-", "−")
+        return f"{size} bp ({moment(int(stamps[bar]))})"
 
     return (
         f"| {study.window.title} | {perp['open'][1]:.2f} | {at(perp['low'], int(np.argmin(perp['low'])))} "

@@ -1,5 +1,6 @@
 """The words of the stress studies; every number in them comes from the runs."""
 
+import textwrap
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -92,6 +93,15 @@ def caveats() -> str:
 def figure(study: Study) -> str:
     """The picture of a window."""
     return FIGURE.format(title=study.window.title, name=study.window.name)
+
+
+def wrapped(words: str) -> str:
+    """Heading and points with their numbers filled in, cut into lines again."""
+    heading, *found = words.strip().split("\n- ")
+    cut = textwrap.TextWrapper(118, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
+    return f"\n{heading.strip()}\n\n" + "".join(
+        f"{cut.fill('- ' + ' '.join(one.split()))}\n" for one in found
+    )
 
 
 def moved(run: Run, high_low: bool = False) -> str:
@@ -228,7 +238,10 @@ def november_page(november: Study, january: Study) -> str:
     )
     parts = "".join(
         f"{words}{figure(one)}\n{runs_table(one)}"
-        for words, one in ((of_november(november), november), (of_january(january), january))
+        for words, one in (
+            (wrapped(of_november(november)), november),
+            (wrapped(of_january(january)), january),
+        )
     )
     return head + found + listed + parts + caveats()
 
@@ -240,6 +253,9 @@ OCTOBER = """
   the hour that closes at {hour}: {deaths}. At the close of that hour the marks stood
   {back} from entry, the worst margin ratio at {close_ratio}: who judges at closes sees a calm line. Which it was depends on
   the mark inside the hour; the data have last trades there, and a mark, made from an index, may have moved less.
+- **What such a death costs** is not in the money columns. Perpetual closed there, borrowed spot bought back at the next open:
+  {costs} of the capital before fees. The fall is lost on the perpetual, and only a part of it won on the spot, for spot had
+  come back by then.
 - **Nothing happens to the long side** (worst ratio {long_ratio}): its short perpetual gains in a fall. In the venue's books
   that profit is another's loss, and auto-deleveraging is how it may have ended; that is not simulated here.
 - **One account lives**, in both directions and in full: worst ratio {unified_ratio}.
@@ -250,6 +266,18 @@ OCTOBER = """
   {again} for the settlement of {again_at}: spot on one venue is not the index and a close is no impact price, so
   this neither confirms nor refutes the source.
 """
+
+
+def death_cost(study: Study, run: Run) -> float:
+    """Of the capital: a perpetual liquidated inside a bar, its spot leg closed at the next open; no fees."""
+    dead, fills = run.deaths(high_low=True), run.result.fills
+    bar = int(np.searchsorted(study.panel.time_ns, dead.time_ns[0]))
+    closed = {"spot": float(study.of("open", 0)[bar + 1]), "perp": float(dead.price[0])}
+    gains = [
+        fills.quantity[n] * (closed[run.kind(int(fills.leg[n]))] - fills.reference[n])
+        for n in np.flatnonzero(fills.time_ns == run.entered_ns).tolist()
+    ]
+    return float(sum(gains)) / CAPITAL
 
 
 def settled_again(study: Study, at_ns: int) -> float:
@@ -283,6 +311,10 @@ def of_october(found: Sequence[Study]) -> str:
             f"({moved(run, True)}; low of the hour {one.of('low', 1)[bar]:.2f})"
             for one, run in zip(found, dead, strict=True)
         ),
+        costs=", ".join(
+            f"{percent(death_cost(one, run), 1)} ({one.window.title.split(',')[0]})"
+            for one, run in zip(found, dead, strict=True)
+        ),
         back=" and ".join((percent(min(back), 0), percent(max(back), 0))).replace(" and ", " to "),
         close_ratio=ratio(max(float(run.result.margin_ratio[bar].max()) for run in dead)),
         again=" and ".join(
@@ -309,4 +341,4 @@ def october_page(found: Sequence[Study]) -> str:
     head = opening("SOL and AVAX, 2025-10-10", lead)
     market = "\n## What the market did\n\n" + markets_table(found)
     parts = "".join(f"\n## {one.window.title}\n{figure(one)}\n{runs_table(one)}" for one in found)
-    return head + market + of_october(found) + parts + caveats()
+    return head + market + wrapped(of_october(found)) + parts + caveats()
