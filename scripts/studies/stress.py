@@ -1,0 +1,52 @@
+"""Replay SOL in the winter of 2022 and SOL and AVAX on 2025-10-10; write docs/studies/2022-11-sol.md and 2025-10-10.md.
+
+Market data come from the folder that NARROWS_DATA names (default ../shared/data), the runs from
+stress_runs.py, the figures from stress_figure.py, the words from stress_words.py.
+"""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from stress_figure import svg
+from stress_runs import ROOT, Study, studies
+from stress_words import november_page, october_page
+
+DATA = Path(os.environ.get("NARROWS_DATA") or ROOT.parent / "shared" / "data")
+FOLDER = Path("docs") / "studies"
+
+
+def replayed(data: Path) -> dict[str, Study]:
+    """All studies by the name of their window, from market data in a folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        return {one.window.name: one for one in studies(data, Path(folder) / "catalog")}
+
+
+def written(found: dict[str, Study]) -> dict[Path, str]:
+    """Pages and figures by their place in the repository."""
+    files = {FOLDER / f"{name}.svg": svg(one) for name, one in found.items()}
+    files[FOLDER / "2022-11-sol.md"] = november_page(found["2022-11-sol"], found["2023-01-sol"])
+    files[FOLDER / "2025-10-10.md"] = october_page(
+        [one for name, one in found.items() if name.startswith("2025")]
+    )
+    return files
+
+
+def main() -> None:
+    """Write pages and figures; with --check only say whether they are as they would be written."""
+    files = written(replayed(DATA))
+    if "--check" in sys.argv:
+        stale = [
+            str(place)
+            for place, text in files.items()
+            if not (ROOT / place).is_file() or (ROOT / place).read_text("utf-8") != text
+        ]
+        sys.exit(f"{', '.join(stale)} not what the data give: run this script" if stale else 0)
+    for place, text in files.items():
+        (ROOT / place).write_text(text, "utf-8")
+        print(f"wrote {place}")
+
+
+if __name__ == "__main__":
+    main()
