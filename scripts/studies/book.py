@@ -102,6 +102,21 @@ STUDIES = (
         holds=lambda run: _beats(run) and run.result.round_trips == 6 and run.ledger["settlement"] < 0.0,
     ),
     Study(
+        name="btc-cash-and-carry-along",
+        title="BTC cash-and-carry, spot sold along the averaging window",
+        desk="examples/studies/btc_cash_and_carry_along.toml",
+        text="""
+            The same trade, but for the spot of a delivered future: it is sold along the venue's averaging
+            window, at the mean that the future is delivered at, instead of at the next open. So no delivery
+            leaves the spot unhedged for a bar; {settlement_lost} is the delivery fees and what the price
+            moved from the last mark to the mean. The difference between the two runs is what the price did
+            in the hour after each delivery: chance, tens of basis points a time, either way.
+        """,
+        holds=lambda run: (
+            _beats(run) and run.result.round_trips == 6 and run.result.residual_delta_max < 0.25
+        ),
+    ),
+    Study(
         name="avax-binance",
         title="AVAX carry on Binance",
         desk="examples/studies/avax_binance.toml",
@@ -228,7 +243,7 @@ STUDIES = (
             lost money; the leg on Deribit was liquidated on {last_fill}, its wallet is empty (at the end:
             {venues}), and nothing is traded after it, since cash does not move between venues yet. The
             {liquidation} under liquidation is a gift: what the wallet owed beyond its equity, borne by the
-            insurance fund. USDC and USDT count as one dollar here. Both venues stood still for some hours
+            insurance fund. A USDC counts as a USDT here, which its desk file says. Both venues stood still for some hours
             of December 2022 ({kinds}), when nothing was held any more.
         """,
         holds=lambda run: (
