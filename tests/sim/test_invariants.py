@@ -184,7 +184,7 @@ def test_inside_the_bar_a_wallet_dies_exactly_where_its_margin_is_its_maintenanc
     rng = np.random.default_rng(seed)
     rate, leverage = rng.uniform(0.005, 0.1), rng.uniform(2.0, 8.0)
     side, size = rng.choice([-1.0, 1.0]), rng.uniform(1.0, 9.0)
-    keys = {"maintenance": rate, "margin": margin}
+    keys: dict[str, Any] = {"maintenance": rate, "margin": margin}
     last = 100.0 * (1.0 - side * rng.uniform(0.0, 0.02))
     panel = tiny_panel(
         [PERP, PERP_BETA],

@@ -195,9 +195,7 @@ def _filled(
             if name not in fields:
                 fields[name] = np.full((len(chosen), grid.rows), np.nan)
             fields[name][number] = values
-    for name in fields:
-        fields[name] = np.ascontiguousarray(fields[name].T)
-    return fields, notes
+    return {name: np.ascontiguousarray(values.T) for name, values in fields.items()}, notes
 
 
 def panel(

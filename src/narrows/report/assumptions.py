@@ -37,7 +37,7 @@ _ALWAYS = (
         "either way",
     ),
     Assumption(
-        "A liquidation happens at once, in the steps of its venue, at the price that caused it, for a flat fee.",
+        "A liquidation happens at once, in the steps of its venue, at the price that caused it.",
         "flatters",
     ),
     Assumption("What a liquidated wallet owes beyond its equity is borne by the insurance fund.", "flatters"),

@@ -119,7 +119,7 @@ def spread_titles(result: Result) -> tuple[str, ...]:
 
 
 def notional(result: Result) -> Float2D:
-    """Value of each position at its mark, signed, reporting currency, shape (T, L); 0 where nothing is held."""
+    """Value of each position at its mark, signed, reporting currency, (T, L); 0 where nothing is held."""
     inverse = np.array([instrument_of(result, leg).is_inverse for leg in range(len(result.legs))], dtype=bool)
     value: Float2D = result.position * np.where(inverse[None, :], 1.0, result.mark) * result.fx
     value[result.position == 0.0] = 0.0

@@ -122,7 +122,7 @@ class Reference(Books):
         return price if price > 0.0 else leg.mark
 
     def move_currencies(self, t: int) -> None:
-        """What a currency gained since its last rate, at the old marks; without a new rate it keeps the old."""
+        """What a currency gained since its last rate, at the old marks; without one it keeps the old."""
         rates = self.rows["fx"][t]
         for w, wallet in enumerate(self.wallets):
             rate = rates[wallet.money] if wallet.money >= 0 else 1.0
