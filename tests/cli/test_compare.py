@@ -67,5 +67,6 @@ def test_a_coin_without_a_price_is_one_line(desks: list[Path], capsys: pytest.Ca
     status, out, err = said(capsys, "backtest", desks[0], "--in", "DOGE")
     assert (status, out) == (2, "")
     assert err == (
-        "narrows: panel: no price of DOGE at the start of the run; choose from BTC, or bring its prices\n"
+        "narrows: panel: no price of DOGE in USDT at the start of the run; "
+        "choose from BTC, or bring its prices\n"
     )
