@@ -32,6 +32,15 @@ def test_runs_of_several_desks_in_one_object(desks: list[Path], capsys: pytest.C
     assert "taker_bps" not in page  # the same in both
 
 
+def test_another_comparison_overwrites_none(desks: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+    pairs = (desks, desks[::-1], desks)
+    first, second, again = (
+        json.loads(said(capsys, "compare", *pair, "--json")[1])["report"] for pair in pairs
+    )
+    assert first == again != second
+    assert len(list(Path("reports").glob("comparison-*.html"))) == 2
+
+
 def test_people_get_a_table(desks: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = said(capsys, "compare", *desks, "--report", "both.html")
     assert status == 0
