@@ -349,7 +349,9 @@ def test_a_reader_that_leaves_ends_it_quietly(more: list[str]) -> None:
     line = [sys.executable, "-c", code, "rules", "BTC-USDT-PERP.binance", "--at", "2024-06-01", *more]
     pipe = subprocess.PIPE
     with subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
-        assert process.stdin and process.stdout and process.stderr
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
         process.stdout.close()  # before anything is written
         process.stdin.close()
         assert process.stderr.read() == ""

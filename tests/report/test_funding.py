@@ -63,8 +63,9 @@ def test_a_run_carries_the_intervals_of_its_panel() -> None:
         [SPOT, PERP],
         mark=(marks, marks),
         funding=(np.nan, [np.nan, 0.01, 0.01, np.nan]),
-        funding_h=(np.nan, [np.nan, 8.0, 1.0, np.nan]),
     )
+    interval = np.column_stack((np.full(4, np.nan), [np.nan, 8.0, 1.0, np.nan]))
+    panel = replace(panel, fields={**panel.fields, "funding_h": interval})
     result = play(tiny_desk(), panel, {0: (1.0, -1.0)})
     np.testing.assert_array_equal(result.funding_h[:, 1], [np.nan, 8.0, 1.0, np.nan])
 

@@ -1,7 +1,7 @@
 """`narrows VERB`: the verbs, and how errors become one line and an exit status.
 
-Exit status: 0 = done, 1 = the run failed, 2 = bad input, 141 = the reader of the output left. Verbs are named by import path, so that
-`narrows --help` loads none of them.
+Exit status: 0 = done, 1 = the run failed, 2 = bad input, 141 = the reader of the output left.
+Verbs are named by import path, so that `narrows --help` loads none of them.
 """
 
 import io
