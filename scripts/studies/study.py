@@ -114,7 +114,7 @@ def run(study: Study) -> Run:
     panel, found = checked(desk)
     result = simulated(desk, panel)
     if study.currency:
-        source, prices = coin_prices(panel, study.currency)
+        source, prices = coin_prices(panel, study.currency, desk.currency)
         result = restated(result, prices, study.currency, source)
     return Run(study, result, tuple(found))
 

@@ -341,3 +341,18 @@ def test_ingest_folds_many_symbols_of_a_venue_into_one_line(
     assert [one["dropped"] for one in json.loads(text)["tables"]] == [0] * 5 + [1]
     _, few, _ = said(capsys, "ingest", _prices(tmp_path, symbols=2), "--catalog", "other")
     assert "C0-USD" in few
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_reader_that_leaves_ends_it_quietly(more: list[str]) -> None:
+    code = "import sys; sys.stdin.read(); from narrows.cli.app import main; main(sys.argv[1:])"
+    line = [sys.executable, "-c", code, "rules", "BTC-USDT-PERP.binance", "--at", "2024-06-01", *more]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()  # before anything is written
+        process.stdin.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 141

@@ -32,6 +32,15 @@ def test_runs_of_several_desks_in_one_object(desks: list[Path], capsys: pytest.C
     assert "taker_bps" not in page  # the same in both
 
 
+def test_another_comparison_overwrites_none(desks: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+    pairs = (desks, desks[::-1], desks)
+    first, second, again = (
+        json.loads(said(capsys, "compare", *pair, "--json")[1])["report"] for pair in pairs
+    )
+    assert first == again != second
+    assert len(list(Path("reports").glob("comparison-*.html"))) == 2
+
+
 def test_people_get_a_table(desks: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = said(capsys, "compare", *desks, "--report", "both.html")
     assert status == 0
@@ -67,5 +76,6 @@ def test_a_coin_without_a_price_is_one_line(desks: list[Path], capsys: pytest.Ca
     status, out, err = said(capsys, "backtest", desks[0], "--in", "DOGE")
     assert (status, out) == (2, "")
     assert err == (
-        "narrows: panel: no price of DOGE at the start of the run; choose from BTC, or bring its prices\n"
+        "narrows: panel: no price of DOGE in USDT at the start of the run; "
+        "choose from BTC, or bring its prices\n"
     )

@@ -46,7 +46,7 @@ def test_a_constant_price_only_changes_the_unit() -> None:
 def test_cash_that_does_nothing_loses_coin_when_the_coin_doubles() -> None:
     panel = tiny_panel([SPOT, PERP], mark=([100, 100, 200], [100, 100, 200]))
     result = play(tiny_desk(capital=1000.0), panel, {0: (0.0, 0.0)})
-    name, prices = coin_prices(panel, "BTC")
+    name, prices = coin_prices(panel, "BTC", "USDT")
     assert name == f"mark of {SPOT}"
     assert prices.tolist() == [100, 100, 100, 200]
     coin = restated(result, prices, "BTC")
@@ -57,21 +57,32 @@ def test_cash_that_does_nothing_loses_coin_when_the_coin_doubles() -> None:
 
 def test_a_close_without_a_price_keeps_the_last() -> None:
     panel = tiny_panel([SPOT, PERP], mark=([100, np.nan, 120], 100), open=([99, 100, 100], 100))
-    assert coin_prices(panel, "BTC")[1].tolist() == [99, 100, 100, 120]
+    assert coin_prices(panel, "BTC", "USDT")[1].tolist() == [99, 100, 100, 120]
 
 
 def test_without_spot_the_index_counts_before_the_mark() -> None:
     panel = tiny_panel([PERP], mark=[[100, 100, 100]], index=[[98, 99, 97]])
-    assert coin_prices(panel, "BTC")[0] == f"index of {PERP}"
-    assert coin_prices(tiny_panel([PERP], mark=[[100, 101]]), "BTC")[0] == f"mark of {PERP}"
+    assert coin_prices(panel, "BTC", "USDT")[0] == f"index of {PERP}"
+    assert coin_prices(tiny_panel([PERP], mark=[[100, 101]]), "BTC", "USDT")[0] == f"mark of {PERP}"
 
 
 def test_what_cannot_be_restated_is_one_clear_line() -> None:
     panel = tiny_panel([SPOT, PERP], mark=([100, 100, 200], [100, 100, 200]))
     result = play(tiny_desk(), panel, {0: (0.0, 0.0)})
-    with pytest.raises(DataError, match="no price of ETH at the start of the run; choose from BTC"):
-        coin_prices(panel, "ETH")
+    with pytest.raises(DataError, match="no price of ETH in USDT at the start of the run; choose from BTC"):
+        coin_prices(panel, "ETH", "USDT")
     with pytest.raises(DataError, match="3 prices for 3 bars"):
         restated(result, np.ones(3), "BTC")
     with pytest.raises(DataError, match="not a positive number"):
         restated(result, np.array([1.0, 1.0, 0.0, 1.0]), "BTC")
+
+
+def test_a_price_in_another_currency_is_no_price() -> None:
+    """ETH-BTC says what ETH costs in BTC: no desk in dollars may take it."""
+    panel = tiny_panel(["ETH-BTC.bybit", "ETH-USDT-PERP.bybit"], mark=([0.05, 0.05], [3000, 3100]))
+    name, prices = coin_prices(panel, "ETH", "USDC")
+    assert (name, prices[1:].tolist()) == ("mark of ETH-USDT-PERP.bybit", [3000, 3100])
+    with pytest.raises(
+        DataError, match="no price of ETH in EUR at the start of the run; choose from no coin"
+    ):
+        coin_prices(panel, "ETH", "EUR")

@@ -94,3 +94,10 @@ def test_names_cannot_run(result: Result) -> None:
 
 def test_runs_without_bars_are_compared_all_the_same(idle_run: Callable[[int], Result]) -> None:
     assert b"No run has bars." in compare([idle_run(0), idle_run(0)])
+
+
+def test_periods_that_differ_are_said(
+    result: Result, other: Result, idle_run: Callable[[int], Result]
+) -> None:
+    assert "periods differ" in numbers_table([result, idle_run(30)]).note
+    assert "periods differ" not in numbers_table([result, other]).note

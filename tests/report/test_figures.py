@@ -40,6 +40,7 @@ def crowd(result: Result, copies: int) -> Result:
         mark=np.tile(result.mark, copies),
         position=np.tile(result.position, copies),
         funding=np.tile(result.funding, copies),
+        funding_h=np.tile(result.funding_h, copies),
     )
 
 

@@ -14,6 +14,7 @@ from narrows.core.result import Result
 from narrows.report.funding import funding_paid, heat, held_at_settlement, settled, stamps
 from narrows.sim.backtest import backtest
 from random_market import Restless, random_desk, random_panel
+from tiny_market import PERP, SPOT, play, tiny_desk, tiny_panel
 
 FUNDING = list(CATEGORIES).index("funding")
 
@@ -39,13 +40,34 @@ def test_a_liquidated_leg_was_held_at_the_settlement_of_its_close(result: Result
     assert held_at_settlement(result)[5_200, 1] == result.position[5_199, 1] != 0.0
 
 
-def test_intervals_are_those_between_settlements_and_a_hole_is_none() -> None:
-    rates = np.full(60, np.nan)
-    rates[[7, 15, 23, 55]] = 0.0001
-    bars, apart = settled(rates, 1.0)
-    assert bars.tolist() == [7, 15, 23, 55]
-    assert apart.tolist() == [8.0, 8.0, 8.0, 12.0]
-    assert len(settled(np.full(5, np.nan), 1.0)[0]) == 0
+def test_each_settlement_is_made_annual_with_its_own_interval(result: Result) -> None:
+    """From 8 h to 1 h, with a hole before: neither the median nor the distance is the interval."""
+    rates, interval = np.full((9_000, 4), np.nan), np.full((9_000, 4), np.nan)
+    at = [7, 15, 23, 55, *range(56, 80)]
+    rates[at, 1] = 0.0001
+    interval[at, 1] = [8.0] * 4 + [1.0] * 24
+    changed = replace(result, funding=rates, funding_h=interval)
+    bars, hours = settled(changed, 1)
+    assert bars.tolist() == at
+    assert hours.tolist() == [8.0] * 4 + [1.0] * 24
+    assert len(settled(changed, 0)[0]) == 0
+    tips = stamps(changed, 0, "y2", legend=True)[-1]
+    annual = unpacked(tips["customdata"])
+    assert annual[:4] == pytest.approx(0.0001 * 1095, rel=1e-6)
+    assert annual[4:] == pytest.approx(0.0001 * 8760, rel=1e-6)
+
+
+def test_a_run_carries_the_intervals_of_its_panel() -> None:
+    marks = [100.0] * 4
+    panel = tiny_panel(
+        [SPOT, PERP],
+        mark=(marks, marks),
+        funding=(np.nan, [np.nan, 0.01, 0.01, np.nan]),
+    )
+    interval = np.column_stack((np.full(4, np.nan), [np.nan, 8.0, 1.0, np.nan]))
+    panel = replace(panel, fields={**panel.fields, "funding_h": interval})
+    result = play(tiny_desk(), panel, {0: (1.0, -1.0)})
+    np.testing.assert_array_equal(result.funding_h[:, 1], [np.nan, 8.0, 1.0, np.nan])
 
 
 def test_sticks_say_what_holding_the_spread_long_is_paid(result: Result) -> None:
@@ -75,7 +97,9 @@ def test_cells_are_annual_means_and_add_up_to_what_was_paid(result: Result) -> N
 
 
 def test_many_instruments_have_a_row_each(result: Result) -> None:
-    more = replace(result, funding=np.tile(result.funding[:, [1]], 4))
+    more = replace(
+        result, funding=np.tile(result.funding[:, [1]], 4), funding_h=np.tile(result.funding_h[:, [1]], 4)
+    )
     assert len(heat(more).data[0]["y"]) == 4
 
 

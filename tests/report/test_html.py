@@ -104,6 +104,7 @@ def test_size_and_time_are_bounded(result: Result, tmp_path: Path) -> None:
         mark=np.tile(result.mark, copies),
         position=np.tile(result.position, copies),
         funding=np.tile(result.funding, copies),
+        funding_h=np.tile(result.funding_h, copies),
     )
     started = perf_counter()
     write_report(many, tmp_path / "report.html")

@@ -51,6 +51,8 @@ def test_unhedged_delta_says_that_it_counts_in_dollars(result: Result, coin: Res
 
     assert "of equity, seen in dollars" in notes(coin)[0]
     assert "dollars" not in notes(result)[0]
+    (rest,) = [one for one in facts(coin)[2].facts if one.label == "outside these"]
+    assert "of equity, seen in dollars" in rest.note
 
 
 def test_the_cap_of_the_margin_ratio_is_no_number(result: Result) -> None:

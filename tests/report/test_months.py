@@ -123,3 +123,11 @@ def test_the_table_names_the_best_days_and_the_time_under_water(result: Result) 
     assert rows["largest coin"] == ("100\u00a0%", "BTC, the only one")
     assert "days for 70\u00a0% of the profit" in rows
     assert float(rows["longest under water"][0].replace(",", "")) > 1.0
+
+
+def test_the_nearest_moment_gives_both_ratios_of_one_wallet(result: Result) -> None:
+    """The other wallet's worst close is not said to be this one's."""
+    closes, inside = np.full_like(result.margin_ratio, 0.1), np.full_like(result.margin_ratio, 0.2)
+    closes[40], inside[50] = (0.6, 0.3), (0.4, 0.7)
+    caption = nearest(replace(result, margin_ratio=closes, margin_ratio_high_low=inside)).caption
+    assert "of okx: 0.300 on closes, 0.700 at highs and lows" in caption

@@ -55,6 +55,12 @@ def test_a_path_loads_a_strategy_of_ones_own(own_module: str) -> None:
         ("funding_carry", {"entry_apr": "high"}, r"strategy funding_carry\.entry_apr: Expected `float`"),
         ("funding_carry", {"exit_apr": 0.2}, "exit_apr 0.2 is above entry_apr 0.1: it would trade every bar"),
         ("cash_and_carry", {"entry_apr": 0.1, "exit_apr": 0.11}, r"exit_apr 0\.11 is above entry_apr 0\.1"),
+        (
+            "funding_carry",
+            {"entry_apr": 10},
+            r"entry_apr 10 is 1000% a year: give a fraction, 0\.10 for 10 %",
+        ),
+        ("cash_and_carry", {"entry_apr": 5.01}, "give a fraction"),
         ("funding_carry", {"size": 0}, "size 0 is not positive"),
         ("cash_and_carry", {"size": -1.0}, "size -1 is not positive"),
         ("funding_carry", {"lookback_h": 0.0}, "lookback_h and max_hold_h must be positive"),
@@ -78,3 +84,8 @@ def test_what_cannot_be_found_or_filled_is_refused_in_one_line(
     with pytest.raises(ConfigError, match=message) as error:
         strategy(name, parameters)
     assert "\n" not in str(error.value)
+
+
+def test_a_threshold_that_always_holds_is_no_percentage() -> None:
+    assert strategy("funding_carry", {"entry_apr": -100.0, "exit_apr": -1000.0})
+    assert strategy("funding_carry", {"entry_apr": 5.0})

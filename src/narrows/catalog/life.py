@@ -61,8 +61,9 @@ def end_of(
 
     - Delivery or delisting at the price of the settlements table.
     - Delivery without one: at the index, else at its own last close if that is at most one bar old.
-    - Bars that end SILENT_NS or more before the window does: at the last close, and only then, so that
-      no row knows what came after it.
+    - Bars that end SILENT_NS or more before the window does: at the last close, SILENT_NS after it.
+      This looks ahead: that no bar comes after the silence is asked of the whole catalogue. An
+      instrument that is silent for longer and then comes back is not settled.
 
     Parameters
     ----------

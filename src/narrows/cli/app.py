@@ -1,10 +1,11 @@
 """`narrows VERB`: the verbs, and how errors become one line and an exit status.
 
-Exit status: 0 = done, 1 = the run failed, 2 = bad input. Verbs are named by import path, so that
-`narrows --help` loads none of them.
+Exit status: 0 = done, 1 = the run failed, 2 = bad input, 141 = the reader of the output left.
+Verbs are named by import path, so that `narrows --help` loads none of them.
 """
 
 import io
+import os
 import sys
 
 from cyclopts import App, CycloptsError
@@ -47,14 +48,16 @@ def main(arguments: list[str] | None = None) -> None:
             stream.reconfigure(errors="replace")  # a terminal without × shows ?
     try:
         app(arguments, exit_on_error=False, print_error=False)
+        sys.stdout.flush()
     except (StateError, VenueError) as error:
         status = _say(error, 1)
     except NarrowsError as error:
         status = _say(error, 2)
     except CycloptsError as error:
         status = _say(f"{error}".strip(), 2)
-    except BrokenPipeError:
-        status = 1
+    except BrokenPipeError:  # the reader, as `head`, has enough; the flush at exit must not fail again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 141
     except OSError as error:
         status = _say(f"{error.strerror or error}: {error.filename or 'standard output'}", 1)
     except KeyboardInterrupt:

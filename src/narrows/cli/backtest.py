@@ -54,7 +54,7 @@ def backtest(
         print(warning, file=sys.stderr)
     result = simulated(settings, panel)
     if currency is not None and currency != settings.currency:
-        source, prices = coin_prices(panel, currency)
+        source, prices = coin_prices(panel, currency, settings.currency)
         result = restated(result, prices, currency, source)
     path = report or default_report(result, currency)
     write_report(result, path)

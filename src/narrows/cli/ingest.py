@@ -62,7 +62,7 @@ def ingest(
     Everything is read and checked first; a refused row leaves the catalogue as it was. The same
     data again changes nothing.
 
-    Example: `narrows ingest --root ../shared/data examples/sources/*.toml`
+    Example: `narrows ingest --root DATA examples/sources/*.toml`
 
     Parameters
     ----------

@@ -14,7 +14,16 @@ from rich.table import Table
 PATIENCE_S = 1.0  # a progress bar for less than this would only flicker
 
 _PIPE = None if sys.stdout.isatty() else 160  # columns where no terminal says how wide it is
-out = Console(highlight=False, soft_wrap=True, width=_PIPE)
+
+
+class _Output(Console):
+    """A console that leaves a reader who has enough to `main`."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+out = _Output(highlight=False, soft_wrap=True, width=_PIPE)
 err = Console(stderr=True, highlight=False)
 
 

@@ -9,6 +9,7 @@ from narrows.core.arrays import Bool1D, Float1D
 from narrows.core.config import Desk
 from narrows.core.errors import DataError
 from narrows.core.event import FILL_REASONS
+from narrows.core.instrument import same_money
 from narrows.core.ledger import CATEGORIES, Ledger
 from narrows.core.panel import Panel
 from narrows.core.result import Fills, Result
@@ -16,7 +17,7 @@ from narrows.core.result import Fills, Result
 _ROWS = ("all legs and wallets", "revaluation of the equity")
 
 
-def coin_prices(panel: Panel, coin: str) -> tuple[str, Float1D]:
+def coin_prices(panel: Panel, coin: str, currency: str) -> tuple[str, Float1D]:
     """What a coin cost: at the open of the first bar, then at each close.
 
     Its spot mark where the panel has one, else the index of a derivative on it, else that
@@ -27,20 +28,23 @@ def coin_prices(panel: Panel, coin: str) -> tuple[str, Float1D]:
     panel : Panel
     coin : str
         Base of an instrument, as ``BTC``.
+    currency : str
+        The desk's: only instruments quoted in it count, any dollar for any other.
 
     Returns
     -------
     source : str
         The instrument and field the prices come from.
     prices : ndarray of shape (T + 1,)
-        Quote units per coin.
+        Units of `currency` per coin.
 
     Raises
     ------
     DataError
-        If no instrument on the coin has a price at the start.
+        If no instrument on the coin in that currency has a price at the start.
     """
-    on_coin = [(column, one) for column, one in enumerate(panel.instruments) if one.base == coin]
+    priced = [(n, one) for n, one in enumerate(panel.instruments) if same_money(one.quote, currency)]
+    on_coin = [(column, one) for column, one in priced if one.base == coin]
     choices = [(column, one, "mark") for column, one in on_coin if not one.is_derivative]
     choices += [
         (column, one, name) for name in ("index", "mark") for column, one in on_coin if one.is_derivative
@@ -52,9 +56,11 @@ def coin_prices(panel: Panel, coin: str) -> tuple[str, Float1D]:
         last = np.maximum.accumulate(known)
         if len(path) and (path[1:] > 0.0).any() and last[0] == 0:
             return f"{name} of {one.id}", path[last]
-    have = ", ".join(dict.fromkeys(one.base for one in panel.instruments))
+    have = ", ".join(dict.fromkeys(one.base for _, one in priced)) or "no coin"
     raise DataError(
-        f"no price of {coin} at the start of the run", "panel", f"choose from {have}, or bring its prices"
+        f"no price of {coin} in {currency} at the start of the run",
+        "panel",
+        f"choose from {have}, or bring its prices",
     )
 
 

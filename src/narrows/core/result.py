@@ -82,6 +82,7 @@ class Result:
         Float2D  # (T, W) the same inside the bar, run judged at highs and lows; NaN: not judged
     )
     funding: Float2D  # (T, L) rate settled at the close, fraction per its own interval; NaN = none
+    funding_h: Float2D  # (T, L) that interval in hours; NaN = no settlement, or not known
     paid_on: Float2D  # (T, L) price that funding is paid on: the mark, or the index if the venue says so
     fx: Float2D  # (T, L) what one unit of the leg's quote currency is worth in the reporting currency
     ledger_path: Float2D  # (T, C) cumulative

@@ -146,6 +146,8 @@ def numbers_table(results: Sequence[Result]) -> Table:
     note = (
         f"{_BEST.strip()} best of the row, {_WORST.strip()} worst. Rates: simple, over all capital tied up."
     )
+    if len(set(span)) > 1:
+        note += " The periods differ, so the runs did not see the same market."
     return Table("Run by run", ("", *names_of(results)), tuple(rows), note=note)
 
 

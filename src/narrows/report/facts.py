@@ -175,7 +175,7 @@ def _unhedged(result: Result) -> tuple[Fact, ...]:
     rest = delta.copy()
     rest[np.concatenate((delivered, forced))] = 0.0
     worst = int(np.nanargmax(rest))
-    where = f"of equity, {moment(int(result.time_ns[worst]))}" if rest[worst] > 0.0 else "never"
+    where = f"of {equity}, {moment(int(result.time_ns[worst]))}" if rest[worst] > 0.0 else "never"
     kind = "outside deliveries" if not len(forced) else "outside these"
     return Fact("unhedged delta", value, note), Fact(kind, percent(float(rest[worst]), 2), where)
 

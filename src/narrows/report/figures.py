@@ -126,7 +126,7 @@ def waterfall(result: Result) -> Figure:
     total, digits = result.ledger.total, digits_of(result)
     edges = np.concatenate((bases, bases + steps, (0.0, total)))
     least, most = float(np.nanmin(edges)), float(np.nanmax(edges))
-    room = (0.36 + 0.05 * digits) * (most - least) or 1.0  # for the longest label
+    room = (0.44 + 0.05 * digits) * (most - least) or 1.0  # for the longest label
     labels = [_word(name) for name in shown] + ["total"]
     bar = {
         "type": "bar",
@@ -148,7 +148,7 @@ def waterfall(result: Result) -> Figure:
         110 + 26 * len(labels),
         hovermode="closest",
         showlegend=False,
-        margin={"l": 104, "r": 12, "t": 8, "b": 30},
+        margin={"l": 112, "r": 12, "t": 8, "b": 30},
         xaxis=plain_axis(
             range=[least - room * (least < 0.0), most + room],
             tickformat=amounts_format((edges,), 3),

@@ -39,16 +39,13 @@ def funding_paid(result: Result) -> Float2D:
     return paid
 
 
-def settled(rates: Float1D, bar_h: float) -> tuple[Int1D, Float1D]:
-    """Bars in which a rate was settled, and the hours since the settlement before.
+def settled(result: Result, leg: int) -> tuple[Int1D, Float1D]:
+    """Bars in which a leg's rate was settled, and the hours of the interval that each is for.
 
-    The first has the usual distance. Empty where nothing was settled.
+    Empty where nothing was settled; NaN where the interval is not known.
     """
-    bars = np.flatnonzero(np.isfinite(rates))
-    between = np.diff(bars) * bar_h
-    usual = float(np.median(between)) if len(between) else 8.0
-    apart = np.concatenate(([usual], between))[: len(bars)]
-    return bars, np.minimum(apart, 1.5 * usual)  # a hole in the data is no long interval
+    bars = np.flatnonzero(np.isfinite(result.funding[:, leg]))
+    return bars, result.funding_h[bars, leg]
 
 
 def stamps(result: Result, spread: int, axis: str, legend: bool) -> list[Spec]:
@@ -59,7 +56,7 @@ def stamps(result: Result, spread: int, axis: str, legend: bool) -> list[Spec]:
     """
     found: list[Spec] = []
     for leg in legs_of(result, spread):
-        bars, apart = settled(result.funding[:, leg], result.desk.bar_ns / HOUR_NS)
+        bars, apart = settled(result, leg)
         if not len(bars):
             continue
         rate = -np.sign(result.legs[leg].ratio) * result.funding[bars, leg]
@@ -90,7 +87,6 @@ def _rows(result: Result) -> list[tuple[str, int, Int1D, Float1D]]:
     for number, leg in enumerate(result.legs):
         if np.isfinite(result.funding[:, number]).any():
             first.setdefault(leg.instrument, number)
-    bar_h = result.desk.bar_ns / HOUR_NS
     paid = np.abs(funding_paid(result)).sum(axis=0)
     total = {
         name: sum(paid[n] for n, leg in enumerate(result.legs) if leg.instrument == name) for name in first
@@ -98,7 +94,7 @@ def _rows(result: Result) -> list[tuple[str, int, Int1D, Float1D]]:
     chosen = sorted(first, key=lambda name: (-total[name], first[name]))[:ROWS]
     rows: list[tuple[str, int, Int1D, Float1D]] = []
     for name in chosen:
-        bars, apart = settled(result.funding[:, first[name]], bar_h)
+        bars, apart = settled(result, first[name])
         short = leg_name(result, name)
         if len(chosen) > BY_HOUR:
             rows.append((short, first[name], bars, apart))

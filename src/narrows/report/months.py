@@ -78,7 +78,7 @@ def daily_profit(result: Result) -> tuple[tuple[str, ...], Float1D]:
 
 
 def months_table(result: Result) -> Table:
-    """Months as rows under their year: categories, total, return, hurdle, worst margin ratio."""
+    """Months as rows under their year: total, return, hurdle, over it, categories, worst margin ratio."""
     each, digits = months(result), digits_of(result)
     used = np.flatnonzero(each.amounts.any(axis=0))
     years = [label[:4] for label in each.label]
@@ -95,7 +95,7 @@ def months_table(result: Result) -> Table:
         f"{result.desk.currency}. Return: total over the equity before. Hurdle: simple, for the hours run. "
         "Margin: the worst ratio of any wallet, at highs and lows where these were judged."
     )
-    head = ("month", *names, "total", "return", "hurdle", "over", "margin")
+    head = ("month", "total", "return", "hurdle", "over", *names, "margin")
     return Table("Month by month", head, tuple(rows), note=note, styles=tuple(styles))
 
 
@@ -109,10 +109,10 @@ def _line(
     worst = float(each.worst[mine].max())
     return (
         label,
-        *(money(float(amounts[column]), digits) for column in used),
         money(profit, digits),
         percent(gained, 2),
         percent(idle, 2),
         percent(gained - idle, 2),
+        *(money(float(amounts[column]), digits) for column in used),
         "–" if not worst > 0.0 else f"≥ {WORST_RATIO:g}" if worst >= WORST_RATIO else decimal(worst, 3),
     )

@@ -107,14 +107,18 @@ def deepest(result: Result) -> Figure:
 def nearest(result: Result) -> Figure:
     """Around the worst margin ratio, at closes and inside the bar: gap, price, margin ratio, equity."""
     title = "Nearest to liquidation"
-    closes, inside = worst_of(result.margin_ratio), worst_of(result.margin_ratio_high_low)
-    found = [one for one in (closes, inside) if one is not None and one[0] > 0.0]
+    ratios = (result.margin_ratio, result.margin_ratio_high_low)
+    found = [one for one in map(worst_of, ratios) if one is not None and one[0] > 0.0]
     if not found:
         return Figure("nearest", title, "No margin was needed.", (), frame(200))
     _, bar, wallet = max(found)
     said = [
         f"{_ratio(one[0])} {word}"
-        for one, word in ((closes, "on closes"), (inside, "at highs and lows"))
+        for one, word in zip(
+            (worst_of(ratio[:, [wallet]]) for ratio in ratios),
+            ("on closes", "at highs and lows"),
+            strict=True,
+        )
         if one is not None and one[0] > 0.0
     ]
     caption = f"Worst margin ratio of {result.wallets[wallet]}: {', '.join(said)}; at 1 the venue liquidates."

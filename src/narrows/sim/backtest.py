@@ -347,7 +347,10 @@ def result_of(
     """What a run wrote down, as a Result; `panel` has the bars that it ran over."""
     legs = [f"{found[leg.spread].id} {leg.instrument}" for leg in plan.leg_names]
     index = panel.index[:, plan.legs.column]
-    settled = np.where(plan.legs.spot, np.nan, panel.funding[:, plan.legs.column])
+    settled, interval = (
+        read_only(np.where(plan.legs.spot, np.nan, field[:, plan.legs.column]))
+        for field in (panel.funding, panel.funding_h)
+    )
     return Result(
         desk=desk,
         spreads=tuple(found),
@@ -360,7 +363,8 @@ def result_of(
         wallet_equity=trace.wallet_equity,
         margin_ratio=trace.margin_ratio,
         margin_ratio_high_low=trace.margin_high_low,
-        funding=read_only(settled),
+        funding=settled,
+        funding_h=interval,
         paid_on=read_only(np.where((plan.legs.oracle == 1) & (index > 0.0), index, trace.mark)),
         fx=read_only(known_rates(desk, panel)[:, plan.legs.column]),
         ledger_path=trace.ledger,
