@@ -142,6 +142,8 @@ def test_a_backtest_goes_on_when_a_coin_it_holds_is_gone(folder: Folder) -> None
     lookback_h = 8
     [venues.venue]
     taker_bps = 5.0
+    maintenance = 0.02
+    liquidation_fee_bps = 50
     """
     desk = parse(text)
     result = backtest(desk, load_panel(desk))

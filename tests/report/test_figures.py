@@ -40,6 +40,8 @@ def crowd(result: Result, copies: int) -> Result:
         mark=np.tile(result.mark, copies),
         position=np.tile(result.position, copies),
         funding=np.tile(result.funding, copies),
+        paid_on=np.tile(result.paid_on, copies),
+        fx=np.tile(result.fx, copies),
         funding_h=np.tile(result.funding_h, copies),
     )
 

@@ -34,7 +34,7 @@ def test_longer_labels_get_more_room(result: Result, coin: Result) -> None:
         edges = np.array([*bar["base"], *np.add(bar["base"], bar["x"]), 0.0])
         return float((figure.layout["xaxis"]["range"][1] - edges.max()) / (edges.max() - edges.min()))
 
-    assert room(result) == pytest.approx(0.36)
+    assert room(result) == pytest.approx(0.44)
     assert room(coin) > 0.5
 
 
