@@ -240,7 +240,7 @@ def test_rates_are_converted_to_a_fraction_of_their_own_interval(folder: Folder)
 
 
 def test_a_rate_in_the_wrong_unit_is_refused(folder: Folder) -> None:
-    with pytest.raises(DataError, match=r"rate 0.3 is beyond ±0.25 .+ is its unit percent\?"):
+    with pytest.raises(DataError, match=r"rate 0.3 is beyond ±0.25 .+ is its unit percent or bps\?"):
         folder.funding(rates_frame([0.01, 0.3]))
     assert folder.funding(rates_frame([0.01, 0.3]), more='units = { rate = "percent" }')
 

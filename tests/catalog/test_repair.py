@@ -123,8 +123,10 @@ def test_the_premium_index_repairs_a_close_and_the_mark_that_stood_in_for_it() -
     index = prices.index[60, 1]
     after = edited(broken, repaired(61, 61, "premium"))
     assert after.close[60, 1] == after.mark[60, 1] == index * (1 + prices.premium[60, 1])
-    assert after.low[60, 1] == low[60, 1]
-    assert set(differs(broken, after)) <= {"close", "mark", "high"}
+    assert after.low[60, 1] == min(
+        prices.open[60, 1], after.close[60, 1]
+    )  # it was the close that is not believed
+    assert set(differs(broken, after)) <= {"close", "mark", "high", "low"}
     assert after.notes[-1].startswith(
         "repaired BTC-USDT-PERP.alpha in 1 bars: close taken from index or spot"
     )

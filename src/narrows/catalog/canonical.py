@@ -191,7 +191,7 @@ def timed(source: Source, frame: pl.DataFrame, path: Path, where: str) -> pl.Dat
         time = time + source.bar_ns
     frame = frame.with_columns(time.alias("time"))
     key = TABLES[source.table].key
-    return frame.sort(key) if source.sort or key != ("time",) else frame
+    return frame.sort(key, maintain_order=True) if source.sort or key != ("time",) else frame
 
 
 def _once(source: Source, frame: pl.DataFrame) -> pl.DataFrame:

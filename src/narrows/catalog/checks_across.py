@@ -301,7 +301,9 @@ def against(series: Series, held: pl.DataFrame, new: pl.DataFrame, name: str) ->
     stand, the clock is shifted; else if their ratio is the same everywhere, the unit differs.
     """
     stamps, values = held["time"].to_numpy(), held[name].to_numpy().astype(np.float64)
-    times = np.round(new["time"].to_numpy() / HOUR_NS).astype(np.int64) * HOUR_NS
+    times = new["time"].to_numpy()
+    if series.table == "funding":  # settlements are on the hour, their stamps a little after it
+        times = np.round(times / HOUR_NS).astype(np.int64) * HOUR_NS
     mine = new[name].to_numpy().astype(np.float64)
     equal = {}
     for offset in range(-LAGS, LAGS + 1):

@@ -99,6 +99,8 @@ def _from_datetime(frame: pl.DataFrame, clock: Clock, where: str) -> pl.Series:
 
 
 def _read_iso(text: pl.Series) -> pl.Series:
+    year_first = text.str.contains(r"^\d{4}-?\d\d-?\d\d")  # 03/04/2024 may be March or April
+    text = pl.select(pl.when(year_first).then(text)).to_series()
     try:
         read = text.str.to_datetime(time_unit="us", strict=False)
     except pl.exceptions.PolarsError:  # not one of them reads as a time

@@ -195,12 +195,12 @@ def source_findings(
         If a mapping or a file cannot be read at all.
     """
     found: list[Finding] = []
-    held: dict[Instrument, dict[str, pl.DataFrame]] = {}
+    held: dict[str, tuple[Instrument, dict[str, pl.DataFrame]]] = {}
     for source in (source for path in mappings for source in load_mapping(path)):
         for one, frame in raw(source, Path(root)):
             series = Series(source.table, one.venue, one.symbol)
             found += order(series, frame)
-            rows = frame.sort("time").unique("time", keep="first", maintain_order=True)
+            rows = _in_order(frame)
             if source.table == "bars":
                 found += off_grid(series, rows, source.bar_ns)
             if source.table == "funding":
@@ -208,5 +208,13 @@ def source_findings(
             if source.table in ("funding", "bars") and catalog is not None:
                 name = "rate" if source.table == "funding" else "close"
                 found += against(series, catalog.read(series), rows, name)
-            held.setdefault(one, {})[source.table] = rows
-    return _sorted([*found, *findings(Tables(one, frames) for one, frames in held.items())])
+            _, frames = held.setdefault(one.id, (one, {}))
+            known = frames.get(source.table)
+            whole = rows if known is None else pl.concat([known, rows], how="diagonal")
+            frames[source.table] = _in_order(whole)
+    return _sorted([*found, *findings(Tables(one, frames) for one, frames in held.values())])
+
+
+def _in_order(frame: pl.DataFrame) -> pl.DataFrame:
+    """Rows by time, of several with one time the first."""
+    return frame.sort("time", maintain_order=True).unique("time", keep="first", maintain_order=True)

@@ -13,6 +13,15 @@ from narrows.catalog.symbols import with_symbols
 from narrows.core.instrument import Instrument, instrument
 
 
+def _with_interval(source: Source, rows: pl.DataFrame) -> pl.DataFrame:
+    """Funding with its interval, unknown where only distances tell it, and rates of the whole interval."""
+    if "interval_h" not in rows.columns:
+        rows = rows.with_columns(interval_h=pl.lit(source.hours, pl.Float64))
+    if source.rate_per_h is None:
+        return rows
+    return rows.with_columns(rate=pl.col("rate") * (pl.col("interval_h") / source.rate_per_h))
+
+
 def raw(source: Source, root: Path) -> Iterator[tuple[Instrument, pl.DataFrame]]:
     """The rows of each instrument in one source, in the order of the file.
 
@@ -36,8 +45,7 @@ def raw(source: Source, root: Path) -> Iterator[tuple[Instrument, pl.DataFrame]]
             rows = timed(source, part, path, f"{source.file}: {one.id}")
             if source.bar is not None:
                 rows = rows.with_columns(bar_ns=pl.lit(source.bar_ns, pl.Int64))
-            if source.table == "funding" and "interval_h" not in rows.columns:
-                said = source.hours if source.hours is not None else min(source.intervals_h)
-                rows = rows.with_columns(interval_h=pl.lit(said, pl.Float64))
+            if source.table == "funding":
+                rows = _with_interval(source, rows)
             values = [name for name in source.columns if name in TABLES[source.table].values]
             yield one, rows.filter(~pl.all_horizontal(pl.col(values).is_null())).drop("symbol")

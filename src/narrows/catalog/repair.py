@@ -48,6 +48,9 @@ def _exclude(fields: _Fields, prices: Panel, edit: Exclude, at: str) -> str:
     for name in edit.fields:
         if name not in known:
             raise ConfigError(f"unknown field {name!r}", f"{at}.fields", "choose from " + ", ".join(known))
+    stand_in = rows & (fields["mark"][:, column] == fields["close"][:, column])
+    if "close" in edit.fields:  # a mark that is but a copy of the close is not to be believed either
+        fields["mark"][stand_in, column] = np.nan
     chosen = [*(edit.fields or PRICES), *(("funding_h",) if "funding" in edit.fields else ())]
     for name in chosen:
         fields[name][rows, column] = np.nan
@@ -95,16 +98,18 @@ def _repair(fields: _Fields, prices: Panel, edit: Repair, at: str) -> str:
     rows &= ~np.isnan(prices.close[:, column])  # what is missing stays missing
     opened, high, low = (fields[name][:, column] for name in ("open", "high", "low"))
     if edit.how == "body":
-        close = prices.close[:, column]
+        close = fields["close"][:, column]
         high[rows] = np.maximum(opened, close)[rows]
         low[rows] = np.minimum(opened, close)[rows]
     else:
         close = _new_close(prices, edit, column, rows, at)
-        stand_in = rows & (prices.mark[:, column] == prices.close[:, column])
+        old = fields["close"][:, column].copy()
+        stand_in = rows & (fields["mark"][:, column] == old)
         fields["mark"][stand_in, column] = close[stand_in]
         fields["close"][rows, column] = close[rows]
-        high[rows] = np.maximum(high, close)[rows]
-        low[rows] = np.minimum(low, close)[rows]
+        # an extreme that was but the close which is not believed goes with it
+        high[rows] = np.where(high == old, np.maximum(opened, close), np.maximum(high, close))[rows]
+        low[rows] = np.where(low == old, np.minimum(opened, close), np.minimum(low, close))[rows]
     told = {
         "premium": "close taken from index or spot and the premium index",
         "previous": "close kept from the bar before",

@@ -153,7 +153,7 @@ TABLES: dict[str, Table] = {
             "interval_h": Column(pl.Float64, "hours", "the interval that this record settles"),
         },
         rules=(
-            _within("rate", 0.25, "is its unit percent?"),
+            _within("rate", 0.25, "is its unit percent or bps?"),
             Rule(
                 ~pl.col("interval_h").is_between(0, 24 * 7, closed="right"),
                 "interval_h {interval_h} is not an interval in hours",
@@ -173,7 +173,7 @@ TABLES: dict[str, Table] = {
             "rate": Column(pl.Float64, "fraction per interval", "shown for the settlement to come"),
             "interval_h": Column(pl.Float64, "hours", "the interval that it is for"),
         },
-        rules=(_within("rate", 0.25, "is its unit percent?"),),
+        rules=(_within("rate", 0.25, "is its unit percent or bps?"),),
     ),
     "borrow": Table(
         version=1,
@@ -181,7 +181,7 @@ TABLES: dict[str, Table] = {
             "time": _time("from when the rate holds"),
             "apr": Column(pl.Float64, "fraction per 365 days, simple", "what borrowing the base costs"),
         },
-        rules=(_within("apr", 10.0, "is its unit percent?"),),
+        rules=(_within("apr", 10.0, "is its unit percent or bps?"),),
     ),
     "settlements": Table(
         version=1,
@@ -234,7 +234,7 @@ TABLES: dict[str, Table] = {
             "apr": Column(pl.Float64, "fraction per 365 days", "what it costs or pays, as published"),
             "limit": _amount("most that can be borrowed"),
         },
-        rules=(_within("apr", 10.0, "is its unit percent?"), *_not_negative("limit")),
+        rules=(_within("apr", 10.0, "is its unit percent or bps?"), *_not_negative("limit")),
         key=("time", "symbol"),
         by="venue",
     ),

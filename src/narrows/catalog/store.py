@@ -30,6 +30,7 @@ from narrows.catalog.schema import ALL, FORMAT, INSTRUMENTS, TABLES
 from narrows.core.errors import DataError
 from narrows.core.time import SECOND_NS, iso, to_ns
 
+ROUNDING = 1e-12  # of a value: what a change of unit may cost
 MANIFEST, _LOCK, _TEMPORARY = "manifest.json", ".lock", ".tmp"
 _WRITERS = 4
 
@@ -182,17 +183,27 @@ def _same_rows(old: pl.DataFrame, new: pl.DataFrame, series: Series) -> pl.DataF
     table = TABLES[series.table]
     both = old.join(new, on=table.key, how="inner", suffix="_new").sort(table.key)
     names = [name for name in table.columns if name not in table.key]
-    other = [(pl.col(name) != pl.col(f"{name}_new")).fill_null(False) for name in names]
+    other = [_differs(name, table.columns[name].dtype) for name in names]
     return both.with_columns(differs=pl.any_horizontal(other))
+
+
+def _differs(name: str, dtype: type[pl.DataType]) -> pl.Expr:
+    """Whether both say it, and not the same; numbers that differ by rounding alone (a unit) are the same."""
+    old, new = pl.col(name), pl.col(f"{name}_new")
+    other = old != new
+    if dtype == pl.Float64:
+        other &= (old - new).abs() > ROUNDING * old.abs()
+    return other.fill_null(False)
 
 
 def _difference(row: Mapping[str, object], series: Series) -> str:
     """The first value in which a row differs, in words."""
     table = TABLES[series.table]
     for name in table.columns:
-        new = row.get(f"{name}_new")
-        if new is not None and row[name] is not None and row[name] != new:
-            return f"{name} was {row[name]!r} and would become {new!r} at {_told(table.key, row)}"
+        old, new = row.get(name), row.get(f"{name}_new")
+        rounded = isinstance(old, float) and isinstance(new, float) and abs(old - new) <= ROUNDING * abs(old)
+        if new is not None and old is not None and old != new and not rounded:
+            return f"{name} was {old!r} and would become {new!r} at {_told(table.key, row)}"
     raise AssertionError("the rows do not differ")
 
 

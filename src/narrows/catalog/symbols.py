@@ -32,6 +32,8 @@ def _built(rule: SymbolRule, match: re.Match[str], where: str) -> str:
     groups = [_group(rule, n, text or "", where) for n, text in enumerate(match.groups(), start=1)]
 
     def fill(place: re.Match[str]) -> str:
+        if place[1] == "0":
+            raise IndexError
         return groups[int(place[1]) - 1]
 
     try:
