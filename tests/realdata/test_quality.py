@@ -281,7 +281,7 @@ def test_the_last_row_of_a_cut_stream_was_stamped_by_its_authors(data_root: Path
 def standing_there(catalogue: Real, data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the catalogue, the data and the examples in it, as a user stands in it."""
     for name, target in (
-        ("catalog", catalogue.catalog.root), ("data", data_root), ("examples", REPOSITORY / "examples")
+        ("catalog", catalogue.catalog.root), ("DATA", data_root), ("examples", REPOSITORY / "examples")
     ):  # fmt: skip
         (tmp_path / name).symlink_to(target)
     monkeypatch.chdir(tmp_path)
