@@ -8,6 +8,7 @@ import polars as pl
 from narrows.catalog.canonical import selected, timed, values_of
 from narrows.catalog.files import matching
 from narrows.catalog.schema import TABLES
+from narrows.catalog.settled import of_interval
 from narrows.catalog.source import Source
 from narrows.catalog.symbols import with_symbols
 from narrows.core.instrument import Instrument, instrument
@@ -17,9 +18,7 @@ def _with_interval(source: Source, rows: pl.DataFrame) -> pl.DataFrame:
     """Funding with its interval, unknown where only distances tell it, and rates of the whole interval."""
     if "interval_h" not in rows.columns:
         rows = rows.with_columns(interval_h=pl.lit(source.hours, pl.Float64))
-    if source.rate_per_h is None:
-        return rows
-    return rows.with_columns(rate=pl.col("rate") * (pl.col("interval_h") / source.rate_per_h))
+    return of_interval(source, rows)
 
 
 def raw(source: Source, root: Path) -> Iterator[tuple[Instrument, pl.DataFrame]]:

@@ -95,6 +95,11 @@ def with_interval(source: Source, frame: pl.DataFrame, where: str) -> pl.DataFra
         frame = _spacing(source, frame, where)
     elif source.hours is not None:
         frame = frame.with_columns(interval_h=pl.lit(source.hours, pl.Float64))
+    return of_interval(source, frame)
+
+
+def of_interval(source: Source, frame: pl.DataFrame) -> pl.DataFrame:
+    """Rates of the whole interval of each record, where the file has them per `rate_per_h` hours."""
     if source.rate_per_h is None:
         return frame
     return frame.with_columns(rate=pl.col("rate") * (pl.col("interval_h") / source.rate_per_h))

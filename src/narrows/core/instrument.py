@@ -21,7 +21,7 @@ Contract = Literal["linear", "inverse"]
 
 DOLLARS = frozenset(
     {"USD", "USDT", "USDC", "FDUSD", "BUSD", "TUSD", "DAI"}
-)  # one money, until stablecoins are modelled
+)  # different currencies (see [fx]), near enough for two legs to make a spread
 DELIVERY_HOUR = 8  # UTC; all venues we know deliver at 08:00
 _COIN = r"[A-Z0-9]{1,15}"
 _ID = re.compile(
@@ -88,7 +88,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 def same_money(first: str, second: str) -> bool:
-    """Whether two currencies count as one: equal, or both a dollar."""
+    """Whether prices in two currencies can be told against each other: equal, or both a dollar."""
     return first == second or (first in DOLLARS and second in DOLLARS)
 
 

@@ -121,9 +121,3 @@ class Result:
     def residual_delta_max(self) -> float:
         """Largest unhedged delta over equity."""
         return float(np.max(self.residual_delta, initial=0.0))
-
-    def position_of(self, instrument_id: str) -> Float1D:
-        """Net position in one instrument over all spreads, shape (T,)."""
-        chosen = [n for n, leg in enumerate(self.legs) if leg.instrument == instrument_id]
-        net: Float1D = self.position[:, chosen].sum(axis=1)
-        return net
