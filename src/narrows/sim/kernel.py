@@ -37,6 +37,8 @@ from narrows.sim.physics import (
     capacity,
     close,
     coin_profit,
+    in_base,
+    native,
     order,
     pay,
     quoted,
@@ -338,7 +340,7 @@ def _queue(
         if not math.isfinite(target[j]):
             return False
         changed = changed or target[j] != position[j]
-        if not legs.inverse[first + j]:
+        if not legs.inverse[first + j] and not legs.quanto[first + j]:
             coarsest = max(coarsest, legs.lot[first + j])
     if not changed:
         return True
@@ -361,10 +363,12 @@ def _queue(
         if abs(wanted) < DUST * position[count]:
             wanted = 0.0
         price = 1.0 if legs.inverse[i] else state.mark[i]
-        lot = legs.lot[i] if legs.inverse[i] else coarsest
-        if legs.inverse[i]:
-            wanted *= state.mark[i]
-        change = order(held, wanted, price, lot, legs.min_notional[i])
+        lot = coarsest
+        if legs.inverse[i] or legs.quanto[i]:
+            lot = legs.lot[i]
+        if legs.quanto[i]:
+            price *= state.fx[i]
+        change = order(held, native(legs, state, i, wanted), price, lot, legs.min_notional[i])
         state.target[i, k] = held + change
         moving = moving and change != 0.0
     if moving:
@@ -400,10 +404,9 @@ def consult(
         first = legs.first[s]
         count = legs.first[s + 1] - first
         for j in range(count):
-            held = state.quantity[first + j, k]
-            position[j] = held / state.mark[first + j] if legs.inverse[first + j] and held != 0.0 else held
+            position[j] = in_base(legs, state, first + j, state.quantity[first + j, k])
             target[j] = math.nan
-        price = state.mark[first] * state.fx[first]
+        price = state.mark[first] * (1.0 if legs.quanto[first] else state.fx[first])
         position[count] = equity / price if price > 0.0 and equity > 0.0 else 0.0
         status = decide(
             _at(features, (t * features.shape[1] + s) * width),

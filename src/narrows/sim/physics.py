@@ -209,10 +209,29 @@ def burden(legs: Legs, i: int, quantity: float, price: float) -> float:
 
 
 @inlined
-def native(legs: Legs, i: int, size: float, price: float) -> float:
-    """Quantity of a leg when its spread has a size in base units."""
-    base: float = abs(legs.ratio[i]) * size
-    return base * price if legs.inverse[i] else base
+def in_base(legs: Legs, state: State, i: int, quantity: float) -> float:
+    """A quantity of a leg in base units: what its contracts are worth of the coin at the mark.
+
+    One of a quanto moves by a settlement coin when the price moves by one: by its value in the desk's
+    currency, which a quanto's quote is.
+    """
+    base = quantity
+    if legs.inverse[i]:
+        base = quantity / state.mark[i] if quantity != 0.0 else quantity
+    elif legs.quanto[i]:
+        base = quantity * state.fx[i]
+    return base
+
+
+@inlined
+def native(legs: Legs, state: State, i: int, base: float) -> float:
+    """The quantity of a leg that stands for so many base units: quote units if inverse."""
+    quantity = base
+    if legs.inverse[i]:
+        quantity = base * state.mark[i]
+    elif legs.quanto[i]:
+        quantity = base / state.fx[i]
+    return quantity
 
 
 @inlined
@@ -254,9 +273,12 @@ def capacity_at(
                     one *= burden(legs, j, state.quantity[j, k], state.mark[j])
                     room += abs(state.quantity[j, k]) * one
                 unit = abs(legs.ratio[j]) * state.mark[j] * state.exchange[j]
+                if legs.quanto[j]:
+                    unit /= state.fx[j]
                 lost = legs.fee[j] + legs.half_spread[j]
                 if margined(legs, j, sign):
-                    weight = burden(legs, j, native(legs, j, tried, state.mark[j]), state.mark[j])
+                    size_there = native(legs, state, j, abs(legs.ratio[j]) * tried)
+                    weight = burden(legs, j, size_there, state.mark[j])
                     need += unit * (weight + leverage * lost)
                 else:
                     need += unit * leverage * (1.0 - legs.weight[j] + lost)
