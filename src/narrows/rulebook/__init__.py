@@ -6,10 +6,13 @@ book = load([text_of_my_rules])                             # and one's own
 
 from narrows.core.instrument import Instrument
 from narrows.rulebook.book import PACKAGED, Origin, Rulebook, load
+from narrows.rulebook.coins import BorrowRule, CollateralRule, Slice
 from narrows.rulebook.rules import FeeRule, FundingRule, MarginRule, Rules, SettlementRule, Tier
 
 __all__ = [
     "PACKAGED",
+    "BorrowRule",
+    "CollateralRule",
     "FeeRule",
     "FundingRule",
     "MarginRule",
@@ -17,6 +20,7 @@ __all__ = [
     "Rulebook",
     "Rules",
     "SettlementRule",
+    "Slice",
     "Tier",
     "at",
     "load",
