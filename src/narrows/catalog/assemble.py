@@ -163,9 +163,9 @@ def _column(reader: _Reader, leave_out: bool) -> tuple[dict[str, Float1D], list[
     notes += _mark_note(one, mark, close)
     joined["mark"] = np.where(np.isnan(mark), close, mark)
     joined |= reader.joined("quotes", ("bid", "ask"))
-    borrow = reader.joined("borrow", ("apr",))
+    borrow = reader.joined("borrow", ("apr", "available"))
     if borrow:
-        joined["borrow"] = borrow["apr"]
+        joined |= {"borrow": borrow["apr"], "available": borrow["available"]}
     depth, said = _depth(reader)
     joined |= depth
     published = reader.rows("settlements", ("price",))

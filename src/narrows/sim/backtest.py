@@ -17,6 +17,7 @@ from narrows.core.panel import Panel
 from narrows.core.result import Fills, Provenance, Result
 from narrows.core.spread import Spread, spreads
 from narrows.core.time import iso
+from narrows.sim.inputs import market, prepared
 from narrows.sim.kernel import BAD_TARGET, run
 from narrows.sim.layout import (
     Layout,
@@ -25,12 +26,10 @@ from narrows.sim.layout import (
     Trace,
     in_force,
     initial_state,
-    known_rates,
-    market,
-    prepared,
     schedule,
     scratch,
 )
+from narrows.sim.rates import known_rates
 from narrows.strategy.protocol import Strategy
 from narrows.strategy.registry import strategy as find_strategy
 
@@ -52,6 +51,7 @@ def blank_trace(bars: int, layout: Layout, lanes: int, room: int) -> Trace:
         margin_high_low=np.full((bars, wallets), np.nan),
         ledger=np.zeros((bars, len(CATEGORIES))),
         residual=np.zeros((bars, 1)),
+        transit=np.zeros((bars, 1)),
         fill_where=np.zeros((room, 4), dtype=np.int64),
         fill_what=np.zeros((room, 5)),
         fills=np.zeros(1, dtype=np.int64),
@@ -239,7 +239,7 @@ def backtest(
     plan = plans[0][1]
     features = features_of(chosen, seen, found)
     check_causal(chosen, seen, found, features)
-    arrays = market(seen, features)
+    arrays = market(desk, seen, features, plan.wallet_names)
     params = np.ascontiguousarray(np.tile(chosen.params(panel.bar_h), (2, 1)))
     bracket = np.array([CLOSE_ONLY, HIGH_LOW], dtype=np.int64)
     state = initial_state(plan, lanes=2)
@@ -369,6 +369,7 @@ def result_of(
         fx=read_only(known_rates(desk, panel)[:, plan.legs.column]),
         ledger_path=trace.ledger,
         residual_delta=trace.residual[:, 0],
+        in_transit=trace.transit[:, 0],
         fills=_fills(trace, panel, CLOSE_ONLY),
         liquidated_high_low=_fills(trace, panel, len(state.trips) - 1).liquidations,
         ledger=Ledger(tuple(legs) + plan.wallet_names, np.ascontiguousarray(state.ledger[:, :, CLOSE_ONLY])),
