@@ -12,6 +12,7 @@ from narrows.risk.borrowing import (
     BEGUN,
     CONTINUOUS,
     STRUCK,
+    clock_of,
     hours_charged,
     interest,
     lendable,
@@ -19,6 +20,7 @@ from narrows.risk.borrowing import (
     penalty,
     recalled,
 )
+from narrows.rulebook import BorrowRule
 from risk import plain_collateral as plain
 
 approx = pytest.approx
@@ -78,6 +80,13 @@ def test_trap_L_a_coin_borrowed_for_thirty_days_costs_interest() -> None:
         charged = hours_charged(style, HOUR_NS, 0, 0, 0, 30 * DAY_NS)
         assert charged == 720.0
         assert interest(100_000.0, 0.0876, charged) == approx(720.0)
+
+
+def test_a_rule_says_when_its_clock_strikes() -> None:
+    assert clock_of(BorrowRule(charged="begun")) == (BEGUN, HOUR_NS, 0)
+    assert clock_of(BorrowRule(charged="struck", minute=5.0)) == (STRUCK, HOUR_NS, 5 * MINUTE_NS)
+    assert clock_of(BorrowRule(charged="struck", every_h=24.0)) == (STRUCK, DAY_NS, 0)
+    assert clock_of(BorrowRule(charged="continuous"))[0] == CONTINUOUS
 
 
 def test_a_daily_clock_charges_a_day_at_midnight() -> None:

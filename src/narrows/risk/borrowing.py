@@ -8,9 +8,16 @@ hour-old loan may have cost two.
 import math
 
 from narrows.core.cache import compiled
-from narrows.core.time import HOUR_NS
+from narrows.core.time import HOUR_NS, MINUTE_NS
+from narrows.rulebook.coins import BorrowRule
 
 BEGUN, STRUCK, CONTINUOUS = range(3)
+STYLES = {"begun": BEGUN, "struck": STRUCK, "continuous": CONTINUOUS}
+
+
+def clock_of(rule: BorrowRule) -> tuple[int, int, int]:
+    """Style, period and offset of a rule's clock, as `hours_charged` takes them; nanoseconds."""
+    return STYLES[rule.charged], round(rule.every_h * HOUR_NS), round(rule.minute * MINUTE_NS)
 
 
 @compiled
