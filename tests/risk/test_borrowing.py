@@ -135,10 +135,10 @@ def test_only_what_is_owed_beyond_the_allowance_bears_interest() -> None:
 
 
 def test_beyond_the_limit_the_rate_grows_with_a_power_of_its_use() -> None:
-    assert penalty(100.0, 100.0, 3.0) == 1.0
-    assert penalty(120.0, 100.0, 3.0) == approx(1.728)
-    assert penalty(120.0, 100.0, 0.0) == 1.0
-    assert penalty(120.0, math.inf, 3.0) == 1.0
+    assert penalty(100.0, 100.0, 3) == 1.0
+    assert penalty(120.0, 100.0, 3) == approx(1.728)
+    assert penalty(120.0, 100.0, 0) == 1.0
+    assert penalty(120.0, math.inf, 3) == 1.0
 
 
 @pytest.mark.parametrize(

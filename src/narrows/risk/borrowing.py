@@ -74,7 +74,7 @@ def owed(cash: float, free: float) -> float:
 
 
 @compiled
-def penalty(borrowed: float, limit: float, power: float) -> float:
+def penalty(borrowed: float, limit: float, power: int) -> float:
     """What the rate is multiplied by: 1 within the limit, ``(borrowed / limit) ** power`` beyond it.
 
     References
@@ -83,7 +83,9 @@ def penalty(borrowed: float, limit: float, power: float) -> float:
     """
     if not borrowed > limit:
         return 1.0
-    factor: float = (borrowed / limit) ** power
+    factor = 1.0
+    for _ in range(power):
+        factor *= borrowed / limit
     return factor
 
 
