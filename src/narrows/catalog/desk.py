@@ -15,6 +15,7 @@ from narrows.core.errors import ConfigError
 from narrows.core.panel import Panel
 from narrows.core.time import HOUR_NS
 from narrows.market.synthetic import synthetic_market
+from narrows.sim.terms import rules_of
 
 DEMO = "demo"  # the catalogue name that means the embedded synthetic market
 _DEMO_MARKET = "the demo market"
@@ -59,7 +60,7 @@ def as_stored(desk: Desk) -> Panel:
         return traded(_demo_panel(desk), selected, _DEMO_MARKET)
     catalog = open_catalog(desk.data.catalog)
     ids = [one.id for one in universe(catalog, desk.universe)]
-    prices = panel(catalog, ids, desk.bar_ns, desk.start_ns, desk.end_ns, leave_out=selected)
+    prices = panel(catalog, ids, desk.bar_ns, desk.start_ns, desk.end_ns, selected, rules_of(desk))
     return with_rates(prices, desk, catalog)
 
 
