@@ -30,7 +30,15 @@ def load_desk(path: str | Path) -> Desk:
         If a file cannot be read or is not usable: one line with the path of the key.
     """
     desk = parse(text_of(path), Path(path).name)
-    return replace(desk, rules=tuple(text_of(Path(path).parent / name) for name in desk.data.rules))
+    return replace(desk, rules=tuple(_rule_file(Path(path), name) for name in desk.data.rules))
+
+
+def _rule_file(desk: Path, name: str) -> str:
+    try:
+        return text_of(desk.parent / name)
+    except ConfigError as error:
+        remedy = "paths start at the folder of the desk file"
+        raise ConfigError(f"{error.where}: {error.what}", f"{desk.name}: data.rules", remedy) from None
 
 
 def load_panel(desk: Desk) -> Panel:
