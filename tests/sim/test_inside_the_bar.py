@@ -40,9 +40,9 @@ def drawn(seed: int, margin: str) -> tuple[Result, float, Tiers, np.ndarray]:
     rng = np.random.default_rng(seed)
     notional = rng.uniform(200.0, 900.0, len(COINS))
     sizes = rng.choice([-1.0, 1.0], len(COINS)) * notional / PRICES
-    capital = float(notional.sum() * rng.uniform(1.02, 2.5)) / LEVERAGE
+    capital = float(notional.sum() * rng.uniform(1.02, 1.6)) / LEVERAGE
     tiers = drawn_tiers(rng, notional.mean())
-    widest = rng.choice([0.05, 0.3, 0.6])
+    widest = rng.choice([0.1, 0.3, 0.6])
     ends = np.stack([PRICES * (1 - rng.uniform(0, widest, 3)), PRICES * (1 + rng.uniform(0, widest, 3))])
     ids, fields = [], {name: [] for name in ("open", "mark", "high", "low")}  # type: ignore[var-annotated]
     for coin, price, low, high in zip(COINS, PRICES.tolist(), *ends.tolist(), strict=True):
