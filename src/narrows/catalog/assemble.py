@@ -243,11 +243,7 @@ def panel(
       scaled in proportion.
     - Funding settled at s is in the row of the first close ≥ s; several in one row are added, and
       so are their intervals. Settlements that were due and are missing are said.
-    - Settlement, in the row where a life ends: the delivery price, else the mean of the index (or of the
-      spot pair) over the venue's window where it has samples fine enough, else the index, else the
-      future's own last close if it is no older than one bar. For other instruments: the price that the
-      settlements table has for a delisting, in its row. Bars that end a day or more before the window
-      does: the last close, in the row a day later, when it is known that none came.
+    - Settlement, in the row where a life ends: see `narrows.catalog.life.end_of`.
 
     Raises
     ------
