@@ -251,7 +251,7 @@ def backtest(
         parts.append(part)
         if progress:
             progress(stop, len(panel))
-    result = result_of(desk, panel, chosen, found, plan, state, joined(parts))
+    result = result_of(desk, panel, chosen, found, plans, state, joined(parts))
     check_marks(result, panel)
     check_ledger(result)
     return result
@@ -335,18 +335,28 @@ def check_marks(result: Result, panel: Panel) -> None:
                 )
 
 
+def _paid_on(plans: Sequence[tuple[int, Layout]], panel: Panel, mark: Float2D) -> Float2D:
+    """Price that funding is paid on by the rule of each bar, shape (bars, legs): the mark or the index."""
+    price = mark.copy()
+    for start, stop, rules in _segments(plans, panel, len(panel)):
+        index = panel.index[start:stop, rules.legs.column]
+        by_index = (rules.legs.oracle == 1) & (index > 0.0)
+        price[start:stop][by_index] = index[by_index]
+    return read_only(price)
+
+
 def result_of(
     desk: Desk,
     panel: Panel,
     strategy: Strategy,
     found: Sequence[Spread],
-    plan: Layout,
+    plans: Sequence[tuple[int, Layout]],
     state: State,
     trace: Trace,
 ) -> Result:
-    """What a run wrote down, as a Result; `panel` has the bars that it ran over."""
+    """What a run wrote down, as a Result; `panel` has the bars that it ran over, `plans` their layouts."""
+    plan = plans[0][1]
     legs = [f"{found[leg.spread].id} {leg.instrument}" for leg in plan.leg_names]
-    index = panel.index[:, plan.legs.column]
     settled, interval = (
         read_only(np.where(plan.legs.spot, np.nan, field[:, plan.legs.column]))
         for field in (panel.funding, panel.funding_h)
@@ -365,7 +375,7 @@ def result_of(
         margin_ratio_high_low=trace.margin_high_low,
         funding=settled,
         funding_h=interval,
-        paid_on=read_only(np.where((plan.legs.oracle == 1) & (index > 0.0), index, trace.mark)),
+        paid_on=_paid_on(plans, panel, trace.mark),
         fx=read_only(known_rates(desk, panel)[:, plan.legs.column]),
         ledger_path=trace.ledger,
         residual_delta=trace.residual[:, 0],

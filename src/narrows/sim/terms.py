@@ -98,8 +98,15 @@ def terms(desk: Desk, one: Instrument, venue: Venue, time_ns: int) -> Terms:
     Raises
     ------
     ConfigError
-        If neither the desk file nor the rulebook says it: which key, which record.
+        If neither the desk file nor the rulebook says it: which desk, which key, which record.
     """
+    try:
+        return _terms(desk, one, venue, time_ns)
+    except ConfigError as error:
+        raise ConfigError(error.what, f"desk {desk.name}: {error.where}", error.remedy) from None
+
+
+def _terms(desk: Desk, one: Instrument, venue: Venue, time_ns: int) -> Terms:
     book = rules_of(desk)
     if venue.taker_bps is None:
         fees: FeeRule = _said(book.fees, one, time_ns, "taker_bps")

@@ -81,7 +81,9 @@ class SimVenue:
     def result(self, strategy: Strategy) -> Result:
         """What has happened so far, in the schema of a backtest; `strategy` gave the orders."""
         seen = self.panel.rows(0, self._next)
-        return result_of(self.desk, seen, strategy, self.spreads, self.plan, self._state, joined(self._parts))
+        return result_of(
+            self.desk, seen, strategy, self.spreads, self._plans, self._state, joined(self._parts)
+        )
 
     def _one_bar(self, row: int) -> list[Event]:
         before = max(row - 1, 0)  # the first bar has no queue, so nothing looks before it
