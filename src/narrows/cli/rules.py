@@ -79,6 +79,8 @@ def _print_origins(title: str, origins: Sequence[Origin]) -> None:
 def _text(value: object) -> str:
     if isinstance(value, tuple) and value and isinstance(value[0], Tier):
         return "".join("\n  " + _tier(tier) for tier in value)
+    if isinstance(value, tuple) and value and isinstance(value[0], float):
+        return ", ".join(f"{one:g}" for one in value)
     if isinstance(value, tuple):
         return "".join(f"\n  {n}: {maker:g} / {taker:g}" for n, (maker, taker) in enumerate(value, 1))
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -6,6 +6,7 @@ book = load([text_of_my_rules])                             # and one's own
 
 from narrows.core.instrument import Instrument
 from narrows.rulebook.book import PACKAGED, Origin, Rulebook, load
+from narrows.rulebook.portfolio import PortfolioRule
 from narrows.rulebook.rules import FeeRule, FundingRule, MarginRule, Rules, SettlementRule, Tier
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "FundingRule",
     "MarginRule",
     "Origin",
+    "PortfolioRule",
     "Rulebook",
     "Rules",
     "SettlementRule",
