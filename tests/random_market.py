@@ -160,6 +160,7 @@ def instruments(bars: int) -> list[Instrument]:
         instrument("BTC-USDT-PERP.beta"),
         instrument("BTC-USD-PERP.beta", lot=10.0),
         instrument("BTC-USDT.beta"),
+        instrument("BTC-USDC-PERP.beta", contract="quanto", settle="ETH", lot=1e-4, min_notional=5.0),
     ]
 
 
@@ -202,7 +203,8 @@ def random_panel(rng: np.random.Generator, bars: int, volatility: float = 0.03) 
     _delist(rng.spawn(1)[0], settlement, close, opened, high, low, mark)
     spread = rng.uniform(0, 0.002, shape)
     parity = np.exp(np.cumsum(rng.normal(0, 0.002, bars) * (rng.random(bars) < 0.5)))  # dollars per USDT
-    fx = np.array([parity if one.quote == "USDT" else 1 / parity for one in found]).T.copy()
+    worth = {"USDT": parity, "ETH": 0.3 * parity**5}
+    fx = np.array([worth.get(one.money, 1 / parity) for one in found]).T.copy()
     fx[1:][rng.random((bars - 1, len(found))) < 0.1] = np.nan
     quotes = np.where(rng.random(shape) < 0.5, 1.0, np.nan)
     return Panel.of(

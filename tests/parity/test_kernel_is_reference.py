@@ -144,6 +144,7 @@ def test_the_random_runs_visit_what_matters() -> None:
         "parts",
         "isolated",
         "along",
+        "quanto",
     )
     seen = dict.fromkeys(kinds, 0)
     delisted = set()
@@ -163,6 +164,7 @@ def test_the_random_runs_visit_what_matters() -> None:
         for (bar, lane, leg, reason), price in zip(where.tolist(), what[:, 1].tolist(), strict=True):
             seen["inside"] += lane == 1 and reason == 1 and price != trace.mark[bar, leg]
             seen["isolated"] += reason == 1 and bool(legs.isolated[leg])
+            seen["quanto"] += bool(legs.quanto[leg])
             one = run.panel.instruments[legs.column[leg]]
             if reason == 2 and not one.expiry_ns:
                 delisted.add((one.kind, one.contract))

@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from narrows.core.errors import ConfigError
+from narrows.core.instrument import instrument
 from narrows.core.result import Result
 from tiny_market import NAN, Column, play, tiny_desk, tiny_panel
 
@@ -100,3 +101,30 @@ def test_cash_in_a_currency_that_nothing_is_quoted_in_is_an_error() -> None:
     panel = tiny_panel([SPOT, PERP], mark=(100, [100, 100]), fx=(1.0, 1.0))
     with pytest.raises(ConfigError, match=r"venues\.alpha\.cash: no instrument is quoted in EUR"):
         play(tiny_desk(cash="EUR"), panel, {})
+
+
+QUANTO = instrument("BTC-USD-PERP.alpha", contract="quanto", settle="ETH")
+
+
+def quanto(orders: Orders, eth: Sequence[float], perp: Column, **keys: Any) -> Result:
+    """A desk in USDT; its perpetual pays an ETH for each dollar and unit of quantity."""
+    panel = tiny_panel([SPOT, QUANTO], mark=([100.0] * len(eth), perp), fx=([1.0] * len(eth), eth), **keys)
+    return play(tiny_desk(cash="USDT"), panel, orders)
+
+
+def test_a_quanto_pays_coins_for_a_move_of_the_price_and_is_sized_in_base_units() -> None:
+    result = quanto({0: (0.0, -2.0)}, [0.5, 0.5, 0.8], [100, 100, 90])
+    assert result.position[1:, 1].tolist() == approx([-4.0, -4.0])  # two coins: 4 · 0.5 USDT a dollar
+    assert booked(result) == {"basis": approx(4 * 10 * 0.8)}
+    assert result.equity_end == approx(1000 + 32)
+
+
+def test_funding_and_margin_of_a_quanto_are_in_its_coin() -> None:
+    result = quanto({0: (0.0, -2.0)}, [0.5] * 3, [100, 100, 100], funding=([NAN] * 3, [NAN, NAN, 0.01]))
+    assert booked(result) == {"funding": approx(4 * 100 * 0.01 * 0.5)}
+    assert result.margin_ratio[1, 0] == approx(0.005 * 4 * 100 * 0.5 / 1000)
+
+
+def test_a_quanto_must_say_in_which_coin_it_settles() -> None:
+    with pytest.raises(ConfigError, match=r"BTC-USD-PERP\.alpha.*say in which coin it settles"):
+        instrument("BTC-USD-PERP.alpha", contract="quanto")

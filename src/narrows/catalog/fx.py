@@ -14,7 +14,7 @@ FX_MAX_AGE_NS = DAY_NS  # of a rate: after that it is not known, and the last on
 
 
 def with_rates(prices: Panel, desk: Desk, catalog: Catalog) -> Panel:
-    """The panel with `fx`: each quote currency in the desk's, where the desk file names pairs for it.
+    """The panel with `fx`: what each currency is worth in the desk's, where its file names pairs.
 
     One pair prices the currency itself ("USDC-USDT.binance", or the other way round); two pairs with
     one base do so between them ("BTC-USDT.okx" over "BTC-USDC.okx"). The last close known at each
@@ -27,7 +27,7 @@ def with_rates(prices: Panel, desk: Desk, catalog: Catalog) -> Panel:
     """
     values = prices.fx.copy()
     notes = []
-    for currency in dict.fromkeys(one.quote for one in prices.instruments):
+    for currency in dict.fromkeys(one.money for one in prices.instruments):
         said = desk.fx.get(currency)
         if currency == desk.currency or said is None or isinstance(said, float):
             continue
@@ -35,7 +35,7 @@ def with_rates(prices: Panel, desk: Desk, catalog: Catalog) -> Panel:
         where = f"desk {desk.name}: fx.{currency}"
         rate = _rate(catalog, prices, names, currency, desk.currency, where)
         for column, one in enumerate(prices.instruments):
-            if one.quote == currency:
+            if one.money == currency:
                 values[:, column] = rate
         notes.append(f"{currency} in {desk.currency}: closes of {' and '.join(names)}")
     return prices.with_field("fx", values).with_notes(notes) if notes else prices

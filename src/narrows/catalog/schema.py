@@ -309,8 +309,10 @@ TABLES: dict[str, Table] = {
             "base": Column(pl.String, "", "what is traded"),
             "quote": Column(pl.String, "", "what it is priced in"),
             "settle": Column(pl.String, "", "currency of margin and profit"),
-            "contract": Column(pl.String, "", "linear or inverse"),
-            "multiplier": Column(pl.Float64, "base (quote if inverse)", "size of a contract", nullable=True),
+            "contract": Column(pl.String, "", "linear, inverse or quanto"),
+            "multiplier": Column(
+                pl.Float64, "base (quote if inverse, coin if quanto)", "size of a contract", nullable=True
+            ),
             "tick": Column(pl.Float64, "quote", "price step", nullable=True),
             "lot": Column(pl.Float64, "base", "size step", nullable=True),
             "min_notional": Column(pl.Float64, "quote", "smallest order value", nullable=True),

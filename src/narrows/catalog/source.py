@@ -62,7 +62,7 @@ class Specification(_Strict, frozen=True, kw_only=True):
     lot: float | None = None
     min_notional: float | None = None
     multiplier: float | None = None
-    contract: Literal["linear", "inverse"] | None = None
+    contract: Literal["linear", "inverse", "quanto"] | None = None
     settle: str | None = None
 
     @property

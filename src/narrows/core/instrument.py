@@ -17,7 +17,7 @@ from narrows.core.errors import ConfigError
 from narrows.core.time import to_ns
 
 Kind = Literal["spot", "perp", "future", "option"]
-Contract = Literal["linear", "inverse"]
+Contract = Literal["linear", "inverse", "quanto"]
 
 DOLLARS = frozenset(
     {"USD", "USDT", "USDC", "FDUSD", "BUSD", "TUSD", "DAI"}
@@ -41,14 +41,16 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     id : str
         ``BASE-QUOTE[-TERM].venue``.
     kind, contract
-        spot, perp, future or option; linear (profit in quote) or inverse (profit in base).
+        spot, perp, future or option; linear (profit in quote), inverse (profit in base) or
+        quanto (profit in a third currency, `settle`, so much a unit of price).
     base, quote, settle : str
         Currencies; `settle` is the one in which profit and margin are kept.
     multiplier : float
-        Base units of one contract if linear, quote units if inverse. Positions in narrows are
-        base (linear) or quote (inverse) amounts, so it matters at the venue boundary only.
+        Base units of one contract if linear, quote units if inverse, settlement coins per unit of price
+        if quanto. Positions in narrows are such amounts, not contracts, so it matters at the venue
+        boundary only.
     tick, lot, min_notional : float
-        Price step, size step (base units; quote units if inverse), smallest order value (quote);
+        Price step, size step (in the unit of positions), smallest order value (quote);
         0 = unknown.
     expiry_ns : int
         Delivery, nanoseconds UTC; 0 = never.
@@ -85,6 +87,16 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def is_inverse(self) -> bool:
         """Whether profit is paid in the base coin."""
         return self.contract == "inverse"
+
+    @property
+    def is_quanto(self) -> bool:
+        """Whether profit is paid in a third currency."""
+        return self.contract == "quanto"
+
+    @property
+    def money(self) -> str:
+        """The currency of a price move: `settle` if quanto, else the quote."""
+        return self.settle if self.is_quanto else self.quote
 
 
 def same_money(first: str, second: str) -> bool:
@@ -129,15 +141,17 @@ def instrument(id_: str, **known: object) -> Instrument:
         kind = "perp"
     else:
         kind = "future" if term else "spot"
-    inverse = known.get("contract", "inverse" if kind != "spot" and quote == "USD" else "linear") == "inverse"
+    contract = known.get("contract", "inverse" if kind != "spot" and quote == "USD" else "linear")
+    if contract == "quanto" and ("settle" not in known or kind == "spot"):
+        raise ConfigError("a quanto contract", f"instrument {id_}", "say in which coin it settles")
     fields: dict[str, object] = {
         "id": id_,
         "venue": match["venue"],
         "kind": kind,
         "base": base,
         "quote": quote,
-        "settle": base if inverse else quote,
-        "contract": "inverse" if inverse else "linear",
+        "settle": base if contract == "inverse" else quote,
+        "contract": contract,
         "expiry_ns": _expiry_ns(term, id_) if term and term != "PERP" else 0,
         "strike": float(match["strike"]) if right else 0.0,
         "right": right or "",

@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 from narrows.core.arrays import Float1D, Float2D, Int1D, Int2D
-from narrows.core.cache import compiled
+from narrows.core.cache import compiled, inlined
 from narrows.core.errors import ConfigError
 from narrows.risk.contract import INVERSE, SPOT
 from narrows.risk.options import DAYS, black, black_delta, shocked, term
-from narrows.rulebook.portfolio import DOWN, SAME, UP, PortfolioRule, Scenario
+from narrows.rulebook.portfolio import SAME, PortfolioRule, Scenario
 
 OPTION = 4  # a kind beside those of risk/contract.py
 WORST, BASIS, DELTA, SHORT, STABLE, LEAST, PARTS = range(7)  # of the requirement of an underlying
@@ -50,7 +50,7 @@ class Grid(NamedTuple):
     """
 
     move: Float2D
-    way: Int2D  # of volatility: UP, SAME, DOWN
+    way: Int2D  # of volatility: > 0 up, < 0 down
     damping: Float2D
     relief: Float2D  # quote
     settled: Float2D
@@ -172,7 +172,7 @@ def scratch(positions: Positions, on: Grid) -> Scratch:
     )
 
 
-@compiled
+@inlined
 def _clear(room: Scratch) -> None:
     for g in range(room.coins.shape[0]):
         for c in range(room.value.shape[1]):
@@ -186,7 +186,7 @@ def _clear(room: Scratch) -> None:
         room.term_value[t] = 0.0
 
 
-@compiled
+@inlined
 def _add_option(at: Positions, on: Grid, price: float, i: int, g: int, room: Scratch) -> None:
     """Value an option in every scenario; `price` is the forward of its expiry."""
     years = at.term_years[at.term[i]]
@@ -217,9 +217,9 @@ def _add_option(at: Positions, on: Grid, price: float, i: int, g: int, room: Scr
     for j in range(on.move.shape[1]):
         move = on.move[g, j]
         then = volatility
-        if on.way[g, j] == UP:
+        if on.way[g, j] > 0:
             then = up
-        elif on.way[g, j] == DOWN:
+        elif on.way[g, j] < 0:
             then = down
         worth = black(price * (1.0 + move), strike, years, then, right)
         held = now * (1.0 + move) if on.in_coin[g] else now
@@ -227,7 +227,7 @@ def _add_option(at: Positions, on: Grid, price: float, i: int, g: int, room: Scr
         room.options[g, j] += size * (worth - held - delta * price * move)
 
 
-@compiled
+@inlined
 def _add(at: Positions, on: Grid, prices: Float1D, i: int, room: Scratch) -> None:
     """Add a leg to its underlying and its term."""
     g = at.term_group[at.term[i]]
@@ -255,7 +255,7 @@ def _add(at: Positions, on: Grid, prices: Float1D, i: int, room: Scratch) -> Non
     room.term_value[at.term[i]] += worth
 
 
-@compiled
+@inlined
 def _worst(on: Grid, g: int, value: float, room: Scratch) -> float:
     """The largest loss of an underlying in its scenarios; 0 if it loses in none."""
     worst = 0.0
@@ -271,7 +271,7 @@ def _worst(on: Grid, g: int, value: float, room: Scratch) -> float:
     return worst
 
 
-@compiled
+@inlined
 def _delta_shock(on: Grid, g: int, value: float, coins: float) -> float:
     """What a delta beyond the threshold costs; 0 of a smaller one."""
     threshold = on.threshold[g] * on.rate[g]
@@ -282,7 +282,7 @@ def _delta_shock(on: Grid, g: int, value: float, coins: float) -> float:
     return shock * abs(value)
 
 
-@compiled
+@inlined
 def _basis(at: Positions, on: Grid, room: Scratch) -> None:
     """Move each term against the index, into the parts of its underlying."""
     for t in range(at.term_group.shape[0]):
@@ -324,7 +324,7 @@ def requirements(at: Positions, on: Grid, prices: Float1D, room: Scratch) -> Non
         room.parts[g, LEAST] = on.minimum[g] * room.gross[g]
 
 
-@compiled
+@inlined
 def _required(parts: Float2D, g: int) -> float:
     """The requirement of an underlying from its parts."""
     total: float = parts[g, WORST] + parts[g, BASIS] + parts[g, DELTA] + parts[g, SHORT] + parts[g, STABLE]

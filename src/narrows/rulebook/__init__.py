@@ -6,11 +6,14 @@ book = load([text_of_my_rules])                             # and one's own
 
 from narrows.core.instrument import Instrument
 from narrows.rulebook.book import PACKAGED, Origin, Rulebook, load
+from narrows.rulebook.coins import BorrowRule, CollateralRule, Slice
 from narrows.rulebook.portfolio import PortfolioRule
 from narrows.rulebook.rules import FeeRule, FundingRule, MarginRule, Rules, SettlementRule, Tier
 
 __all__ = [
     "PACKAGED",
+    "BorrowRule",
+    "CollateralRule",
     "FeeRule",
     "FundingRule",
     "MarginRule",
@@ -19,6 +22,7 @@ __all__ = [
     "Rulebook",
     "Rules",
     "SettlementRule",
+    "Slice",
     "Tier",
     "at",
     "load",

@@ -5,7 +5,7 @@ equally late ones the user's, whose files come after the packaged ones.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple, TypeVar, get_args
@@ -15,9 +15,11 @@ import msgspec
 from narrows.core.errors import ConfigError
 from narrows.core.instrument import Instrument, Kind
 from narrows.core.time import iso
+from narrows.rulebook.coins import BorrowRule, CollateralRule
 from narrows.rulebook.portfolio import PortfolioRule
 from narrows.rulebook.records import (
     REQUIREMENT,
+    CoinPart,
     Confidence,
     Part,
     Rank,
@@ -35,12 +37,14 @@ NEEDS: dict[Kind, tuple[Part, ...]] = {
     "option": ("margin", "fees", "settlement"),
 }
 MAY: tuple[Part, ...] = ("portfolio",)  # of any instrument, and missed only by who asks for it
-_RULES: dict[Part, Any] = {
+_RULES: dict[Part | CoinPart, Any] = {
     "funding": FundingRule,
     "margin": MarginRule,
     "fees": FeeRule,
     "settlement": SettlementRule,
     "portfolio": PortfolioRule,
+    "collateral": CollateralRule,
+    "borrow": BorrowRule,
 }
 _Rule = TypeVar("_Rule")
 
@@ -48,7 +52,7 @@ _Rule = TypeVar("_Rule")
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """Where a part of the rules in force comes from: one record, and what it decides, key by key."""
 
-    part: Part
+    part: Part | CoinPart
     says: dict[str, Any]
     since: str
     confidence: Confidence
@@ -161,21 +165,54 @@ class Rulebook:
         """The records behind the rules in force, each with what it decides; also of parts that lack keys."""
         found = []
         for part in (*NEEDS[instrument.kind], *MAY):
-            spoken: dict[str, Record] = {}
-            for one in _in_force(self._records(instrument, part), time_ns):
-                _speak(spoken, dict.fromkeys(one.record.says, one.record))
-            for by in {id(record): record for record in spoken.values()}.values():
-                found.append(
-                    Origin(
-                        part=part,
-                        says={key: by.says[key] for key in by.says if spoken.get(key) is by},
-                        since=iso(by.since_ns),
-                        confidence=by.confidence,
-                        source=by.source,
-                        where=by.where,
-                    )
-                )
+            found += _origins(_in_force(self._records(instrument, part), time_ns))
         return found
+
+    def collateral(self, venue: str, coin: str, time_ns: int) -> CollateralRule:
+        """What a coin counts as margin.
+
+        Raises
+        ------
+        ConfigError
+            If no record says so: a coin that is not on record is no collateral by default.
+        """
+        return self._of_coin(venue, coin, time_ns, "collateral", CollateralRule)
+
+    def borrow(self, venue: str, coin: str, time_ns: int) -> BorrowRule:
+        """What owing a coin costs, and when the venue collects; errors as of `collateral`."""
+        return self._of_coin(venue, coin, time_ns, "borrow", BorrowRule)
+
+    def coin_changes(self, venue: str, coin: str, start_ns: int, end_ns: int) -> list[int]:
+        """When a record of a coin, collateral or borrow, comes into force in (start, end), ascending."""
+        of_coin = [one for part in get_args(CoinPart) for one in self._coin_records(venue, coin, part)]
+        return sorted({one.since_ns for one in of_coin if start_ns < one.since_ns < end_ns})
+
+    def coin_origins(self, venue: str, coin: str, time_ns: int) -> list[Origin]:
+        """The records behind the rules of a coin, each with what it decides."""
+        found = []
+        for part in get_args(CoinPart):
+            found += _origins(_in_force(self._coin_records(venue, coin, part), time_ns))
+        return found
+
+    def _coin_records(self, venue: str, coin: str, part: CoinPart) -> list[_Ranked]:
+        return self._ranked(venue, part, lambda record: record.rank_of_coin(coin))
+
+    def _of_coin(self, venue: str, coin: str, time_ns: int, part: CoinPart, kind: type[_Rule]) -> _Rule:
+        self._refuse_closed(venue, time_ns, f"{coin} on {venue}")
+        records = self._coin_records(venue, coin, part)
+        rule, missing = _rule(part, _in_force(records, time_ns))
+        if isinstance(rule, kind):
+            return rule
+        add = (
+            f'add to a rule file: venue = "{venue}" and [[{part}]] with coins = ["{coin}"], effective_from = '
+            f"{iso(time_ns)[:10]}, source, confidence and the keys (docs/how-to/add-a-venue.md)"
+        )
+        later = [one.since_ns for one in records if one.since_ns > time_ns]
+        what = f"no record of {venue} covers {coin} as {part} (missing: {', '.join(missing)})"
+        if later and not _in_force(records, time_ns):
+            what = f"no {part} record of it before {iso(later[0])} (asked for {iso(time_ns)})"
+            add = f"start later, or {add}"
+        raise ConfigError(what, f"{coin} on {venue}", add)
 
     def _part(self, instrument: Instrument, time_ns: int, part: Part, kind: type[_Rule]) -> _Rule:
         line = self._line(instrument)
@@ -192,11 +229,16 @@ class Rulebook:
 
     def _records(self, instrument: Instrument, part: Part) -> list[_Ranked]:
         """The records that mean this instrument, the last word last."""
+        return self._ranked(instrument.venue, part, lambda record: record.rank(instrument))
+
+    def _ranked(
+        self, venue: str, part: Part | CoinPart, rank_of: Callable[[Record], Rank | None]
+    ) -> list[_Ranked]:
         found = [
             _Ranked(rank, record.since_ns, layer, record)
-            for layer, file in self._layers(instrument.venue)
+            for layer, file in self._layers(venue)
             for record in file.records
-            if record.part == part and (rank := record.rank(instrument)) is not None
+            if record.part == part and (rank := rank_of(record)) is not None
         ]
         found.sort(key=lambda one: one[:3])
         spoken: dict[tuple[object, ...], Record] = {}
@@ -234,18 +276,21 @@ class Rulebook:
             line.lacks.append(lacks)
         return line
 
-    def _uncovered(
-        self, instrument: Instrument, time_ns: int, line: _Line, parts: Sequence[Part]
-    ) -> ConfigError:
-        where, venue = f"instrument {instrument.id}", instrument.venue
+    def _refuse_closed(self, venue: str, time_ns: int, where: str) -> None:
         layers = self._layers(venue)
         if not layers:
             known = ", ".join(packaged_venues())
             remedy = f"write a rule file for it (docs/how-to/add-a-venue.md); known are {known}"
-            return ConfigError(f"the rulebook does not know the venue {venue}", where, remedy)
+            raise ConfigError(f"the rulebook does not know the venue {venue}", where, remedy)
         closed = [file.closed_ns for _, file in layers if file.closed_ns]
         if closed and time_ns >= closed[-1]:
-            return ConfigError(f"{venue} closed on {iso(closed[-1])}", where, "end before that")
+            raise ConfigError(f"{venue} closed on {iso(closed[-1])}", where, "end before that")
+
+    def _uncovered(
+        self, instrument: Instrument, time_ns: int, line: _Line, parts: Sequence[Part]
+    ) -> ConfigError:
+        where, venue = f"instrument {instrument.id}", instrument.venue
+        self._refuse_closed(venue, time_ns, where)
         lacks = line.lacks[bisect_right(line.starts, time_ns)]
         part = next((one for one in parts if one in lacks), None)
         if part is None:
@@ -278,7 +323,24 @@ def _speak(spoken: dict[str, Any], says: dict[str, Any]) -> None:
     spoken.update(says)
 
 
-def _rule(part: Part, records: Iterable[_Ranked]) -> tuple[Any, tuple[str, ...]]:
+def _origins(records: Iterable[_Ranked]) -> list[Origin]:
+    spoken: dict[str, Record] = {}
+    for one in records:
+        _speak(spoken, dict.fromkeys(one.record.says, one.record))
+    return [
+        Origin(
+            part=by.part,
+            says={key: by.says[key] for key in by.says if spoken.get(key) is by},
+            since=iso(by.since_ns),
+            confidence=by.confidence,
+            source=by.source,
+            where=by.where,
+        )
+        for by in {id(record): record for record in spoken.values()}.values()
+    ]
+
+
+def _rule(part: Part | CoinPart, records: Iterable[_Ranked]) -> tuple[Any, tuple[str, ...]]:
     """The rule that the records make, or None and the keys it lacks."""
     said: dict[str, Any] = {}
     for one in records:

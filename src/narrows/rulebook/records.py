@@ -15,6 +15,7 @@ from narrows.core.errors import ConfigError
 from narrows.core.instrument import Contract, Instrument, Kind
 from narrows.core.time import iso, to_ns
 from narrows.core.units import from_bps
+from narrows.rulebook.coins import Slice, check_borrow, check_collateral
 from narrows.rulebook.portfolio import PortfolioRule, check_portfolio
 from narrows.rulebook.rules import (
     FeeRule,
@@ -27,6 +28,7 @@ from narrows.rulebook.rules import (
 
 HELP = "see docs/how-to/add-a-venue.md"
 Part = Literal["funding", "margin", "fees", "settlement", "portfolio"]
+CoinPart = Literal["collateral", "borrow"]  # of a coin, not of an instrument
 Confidence = Literal["high", "medium", "low"]
 Rank = tuple[bool, ...]
 Rule = FundingRule | MarginRule | FeeRule | SettlementRule | PortfolioRule
@@ -37,14 +39,17 @@ REQUIREMENT = (
 )  # fmt: skip
 
 
-class _Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _CoinRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     effective_from: datetime
     source: str
     confidence: Confidence
+    coins: tuple[str, ...] = ()
+
+
+class _Row(_CoinRow, frozen=True, kw_only=True):
     kinds: tuple[Kind, ...] = ()
     contract: Contract | None = None
     settle: tuple[str, ...] = ()
-    coins: tuple[str, ...] = ()
     symbols: tuple[str, ...] = ()
 
 
@@ -124,19 +129,41 @@ class _Portfolio(_Row, frozen=True, kw_only=True):
     warn_at: float | None = None
 
 
-ROWS: Mapping[Part, type[_Row]] = {
+class _Collateral(_CoinRow, frozen=True, kw_only=True):
+    haircuts: tuple[Slice, ...] | None = None
+    floors_in: Literal["usd", "coin"] | None = None
+    conversion_bps: float | None = None
+
+
+class _Borrow(_CoinRow, frozen=True, kw_only=True):
+    charged: Literal["begun", "struck", "continuous"] | None = None
+    every_h: float | None = None
+    minute: float | None = None
+    apr: float | None = None
+    loan_limit: float | None = None
+    overdraft_limit: float | None = None
+    repaid_to: float | None = None
+    interest_free: float | None = None
+    penalty_power: float | None = None
+
+
+ROWS: Mapping[Part | CoinPart, type[_CoinRow]] = {
     "funding": _Funding,
     "margin": _Margin,
     "fees": _Fees,
     "settlement": _Settlement,
     "portfolio": _Portfolio,
+    "collateral": _Collateral,
+    "borrow": _Borrow,
 }
-KINDS: Mapping[Part, tuple[Kind, ...]] = {
+KINDS: Mapping[Part | CoinPart, tuple[Kind, ...]] = {
     "funding": ("perp",),
     "margin": ("perp", "future"),
     "fees": get_args(Kind),
     "settlement": ("future", "option"),
     "portfolio": get_args(Kind),
+    "collateral": (),
+    "borrow": (),
 }
 _SCOPE = frozenset(_Row.__struct_fields__)
 
@@ -152,7 +179,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         File, table and number, ``binance.toml: margin[3]``.
     """
 
-    part: Part
+    part: Part | CoinPart
     since_ns: int
     says: dict[str, Any]
     source: str
@@ -163,6 +190,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     settle: tuple[str, ...]
     coins: tuple[str, ...]
     symbols: tuple[str, ...]
+
+    def rank_of_coin(self, coin: str) -> Rank | None:
+        """How narrowly this record means a coin: by name, or all of the venue; None = not at all."""
+        return (bool(self.coins),) if not self.coins or coin in self.coins else None
 
     def rank(self, one: Instrument) -> Rank | None:
         """How narrowly this record means an instrument, greater is narrower; None = not at all."""
@@ -234,10 +265,14 @@ def _with_help(table: object, kind: Any, where: str) -> Any:
         raise ConfigError(error.what, error.where, remedy) from None
 
 
-def _record(part: Part, table: dict[str, Any], where: str) -> Record:
-    row: _Row = _with_help(midnights(table), ROWS[part], where)
+def _record(part: Part | CoinPart, table: dict[str, Any], where: str) -> Record:
+    row: _CoinRow = _with_help(midnights(table), ROWS[part], where)
     require(bool(row.source.strip()), "no source", f"{where}.source", "say who publishes this rule")
-    for kind in row.kinds:
+    for coin in row.coins:
+        known = re.fullmatch(r"[A-Z0-9]{1,15}", coin) is not None
+        require(known, f"{coin!r} is no coin", f"{where}.coins", "name it as instrument ids do: BTC")
+    require(part != "collateral" or bool(row.coins), "no coins", f"{where}.coins", "name the coins it is of")
+    for kind in getattr(row, "kinds", ()):
         require(kind in KINDS[part], f"{kind} has no {part}", f"{where}.kinds", HELP)
     given = {
         key: getattr(row, key)
@@ -255,11 +290,11 @@ def _record(part: Part, table: dict[str, Any], where: str) -> Record:
         source=row.source,
         confidence=row.confidence,
         where=where,
-        kinds=row.kinds,
-        contract=row.contract,
-        settle=row.settle,
+        kinds=getattr(row, "kinds", ()),
+        contract=getattr(row, "contract", None),
+        settle=getattr(row, "settle", ()),
         coins=row.coins,
-        symbols=row.symbols,
+        symbols=getattr(row, "symbols", ()),
     )
 
 
@@ -358,6 +393,8 @@ _CHECKS = {
     "fees": _check_fees,
     "settlement": _check_settlement,
     "portfolio": check_portfolio,
+    "collateral": check_collateral,
+    "borrow": check_borrow,
 }
 
 

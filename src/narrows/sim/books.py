@@ -34,6 +34,7 @@ class LegBook:
     wallet: int
     spot: bool
     inverse: bool
+    quanto: bool
     ratio: float
     fee: float
     half_spread: float

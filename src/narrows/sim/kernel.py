@@ -14,7 +14,7 @@ from numba.core import config
 from numba.extending import intrinsic
 
 from narrows.core.arrays import Float1D, Float2D, FloatArray, Int1D
-from narrows.core.cache import compiled
+from narrows.core.cache import compiled, inlined
 from narrows.sim.layout import Legs, Market, Scratch, State, Trace, Wallets
 from narrows.sim.liquidation import (
     judge_inside_bar,
@@ -37,6 +37,8 @@ from narrows.sim.physics import (
     capacity,
     close,
     coin_profit,
+    in_base,
+    native,
     order,
     pay,
     quoted,
@@ -66,7 +68,7 @@ def _view(array: FloatArray, offset: int) -> FloatArray:
 _at: Any = _view if vars(config)["DISABLE_JIT"] else intrinsic(_pointer)
 
 
-@compiled
+@inlined
 def _fill(market: Market, legs: Legs, state: State, trace: Trace, t: int) -> None:
     """Fill queued targets at the open: all legs of a spread that want to trade, or none.
 
@@ -93,7 +95,7 @@ def _fill(market: Market, legs: Legs, state: State, trace: Trace, t: int) -> Non
                     trade(legs, state, trace, (t, k, i), change, market.open[t, c], half, depth, TRADED)
 
 
-@compiled
+@inlined
 def _exchange(market: Market, legs: Legs, wallets: Wallets, state: State, t: int) -> None:
     """Move every currency to its new rate, at the old marks; one without a rate keeps the last."""
     for w in range(wallets.money.shape[0]):
@@ -114,7 +116,7 @@ def _exchange(market: Market, legs: Legs, wallets: Wallets, state: State, t: int
         state.exchange[i] = state.fx[i] / state.cash_fx[legs.wallet[i]]
 
 
-@compiled
+@inlined
 def _mark(market: Market, legs: Legs, state: State, t: int) -> None:
     """Move every leg to its new mark; a leg without one keeps the last."""
     for i in range(legs.column.shape[0]):
@@ -142,7 +144,7 @@ def _mark(market: Market, legs: Legs, state: State, t: int) -> None:
                         state.posted[i, k] += profit * state.exchange[i]
 
 
-@compiled
+@inlined
 def _lent(legs: Legs, state: State, w: int, k: int) -> float:
     """Value of the coins that a wallet has borrowed and sold: cash that is not its own."""
     value = 0.0
@@ -152,7 +154,7 @@ def _lent(legs: Legs, state: State, w: int, k: int) -> float:
     return value
 
 
-@compiled
+@inlined
 def _sell_along(
     market: Market, legs: Legs, state: State, trace: Trace, t: int, i: int, k: int, price: float
 ) -> None:
@@ -169,7 +171,7 @@ def _sell_along(
             trade(legs, state, trace, (t, k, j), -held, price, half, depth, DELIVERED)
 
 
-@compiled
+@inlined
 def _accrue(market: Market, legs: Legs, wallets: Wallets, state: State, trace: Trace, t: int) -> None:
     """Funding settled at this close, interest on borrowed coins and on cash, delivery."""
     lanes = state.quantity.shape[1]
@@ -216,7 +218,7 @@ def _accrue(market: Market, legs: Legs, wallets: Wallets, state: State, trace: T
             state.cash[w, k] += earned
 
 
-@compiled
+@inlined
 def _residual(legs: Legs, state: State, s: int, k: int) -> float:
     """Value by which a spread gains if every price rises by its own amount: what is not hedged."""
     delta = 0.0
@@ -230,7 +232,7 @@ def _residual(legs: Legs, state: State, s: int, k: int) -> float:
     return abs(delta)
 
 
-@compiled
+@inlined
 def _judge(legs: Legs, state: State, trace: Trace, t: int, row: int, k: int, worth: Float2D) -> float:
     """Margin check of every wallet of a lane on the marks; returns the equity of all together.
 
@@ -263,7 +265,7 @@ def _judge(legs: Legs, state: State, trace: Trace, t: int, row: int, k: int, wor
     return total
 
 
-@compiled
+@inlined
 def _settle_up(legs: Legs, state: State, s: int, k: int) -> float:
     """Round trips, coins of closed inverse legs into cash; returns what the spread leaves unhedged."""
     held = False
@@ -279,7 +281,7 @@ def _settle_up(legs: Legs, state: State, s: int, k: int) -> float:
     return _residual(legs, state, s, k) if held else 0.0
 
 
-@compiled
+@inlined
 def _book(legs: Legs, state: State, trace: Trace, row: int, k: int, total: float) -> None:
     """The books of a lane at the end of a bar: drawdown, residual delta, and the trace."""
     residual = 0.0
@@ -303,7 +305,7 @@ def _book(legs: Legs, state: State, trace: Trace, row: int, k: int, total: float
             trace.ledger[row, c] = booked
 
 
-@compiled
+@inlined
 def _crowded(legs: Legs, s: int, long: float, short: float, position: Float1D, target: Float1D) -> bool:
     """Whether a leg is to stay larger than there is room for now: then no other may grow."""
     first = legs.first[s]
@@ -315,7 +317,7 @@ def _crowded(legs: Legs, s: int, long: float, short: float, position: Float1D, t
     return False
 
 
-@compiled
+@inlined
 def _queue(
     legs: Legs,
     wallets: Wallets,
@@ -338,7 +340,7 @@ def _queue(
         if not math.isfinite(target[j]):
             return False
         changed = changed or target[j] != position[j]
-        if not legs.inverse[first + j]:
+        if not legs.inverse[first + j] and not legs.quanto[first + j]:
             coarsest = max(coarsest, legs.lot[first + j])
     if not changed:
         return True
@@ -361,10 +363,12 @@ def _queue(
         if abs(wanted) < DUST * position[count]:
             wanted = 0.0
         price = 1.0 if legs.inverse[i] else state.mark[i]
-        lot = legs.lot[i] if legs.inverse[i] else coarsest
-        if legs.inverse[i]:
-            wanted *= state.mark[i]
-        change = order(held, wanted, price, lot, legs.min_notional[i])
+        lot = coarsest
+        if legs.inverse[i] or legs.quanto[i]:
+            lot = legs.lot[i]
+        if legs.quanto[i]:
+            price *= state.fx[i]
+        change = order(held, native(legs, state, i, wanted), price, lot, legs.min_notional[i])
         state.target[i, k] = held + change
         moving = moving and change != 0.0
     if moving:
@@ -400,10 +404,9 @@ def consult(
         first = legs.first[s]
         count = legs.first[s + 1] - first
         for j in range(count):
-            held = state.quantity[first + j, k]
-            position[j] = held / state.mark[first + j] if legs.inverse[first + j] and held != 0.0 else held
+            position[j] = in_base(legs, state, first + j, state.quantity[first + j, k])
             target[j] = math.nan
-        price = state.mark[first] * state.fx[first]
+        price = state.mark[first] * (1.0 if legs.quanto[first] else state.fx[first])
         position[count] = equity / price if price > 0.0 and equity > 0.0 else 0.0
         status = decide(
             _at(features, (t * features.shape[1] + s) * width),

@@ -39,7 +39,7 @@ class Market(NamedTuple):
     funding: Float2D
     borrow: Float2D
     settlement: Float2D
-    fx: Float2D  # value of the quote currency in the desk's
+    fx: Float2D  # value of the quote currency (settlement coin if quanto) in the desk's
     features: Float3D
 
 
@@ -51,6 +51,7 @@ class Legs(NamedTuple):
     wallet: Int1D
     spot: Int1D  # 1 = owned, 0 = margined
     inverse: Int1D
+    quanto: Int1D  # profit in a third currency: see risk/contract.py
     ratio: Float1D
     fee: Float1D  # taker, fraction
     half_spread: Float1D  # where the panel has no quotes
@@ -84,7 +85,7 @@ class State(NamedTuple):
     """All that a run carries from one bar to the next, for K lanes."""
 
     cash: Float2D  # (W, K) in the currency of the wallet
-    quantity: Float2D  # (L, K) base units, quote units if inverse
+    quantity: Float2D  # (L, K) base units; quote units if inverse; coins per unit of price if quanto
     coin: Float2D  # (L, K) profit kept in coin (inverse legs)
     posted: Float2D  # (L, K) of the wallet's cash, margin of an isolated leg with its profit so far
     mark: Float1D  # (L,) last known mark
@@ -293,6 +294,7 @@ def _legs(
         wallet=_ints(leg.wallet for leg in names),
         spot=_ints(not one.is_derivative for one in instruments),
         inverse=_ints(one.is_inverse for one in instruments),
+        quanto=_ints(one.is_quanto for one in instruments),
         ratio=_floats(leg.ratio for leg in names),
         fee=_floats(one.taker for one in terms),
         half_spread=_floats(one.half_spread for one in terms),
@@ -356,14 +358,14 @@ def initial_state(layout: Layout, lanes: int) -> State:
 
 
 def exchange_rates(desk: Desk, panel: Panel) -> Float2D:
-    """What each instrument's quote currency is worth in the desk's, (T, N); NaN where nothing says it.
+    """What each instrument's money is worth in the desk's, (T, N); NaN where nothing says it.
 
     1 for the desk's own currency; a constant where ``[fx]`` says so; else the panel's `fx`.
     """
     rates = panel.fx.copy()
     for column, one in enumerate(panel.instruments):
-        given = desk.fx.get(one.quote)
-        if one.quote == desk.currency:
+        given = desk.fx.get(one.money)
+        if one.money == desk.currency:
             rates[:, column] = 1.0
         elif isinstance(given, float):
             rates[:, column] = given
@@ -396,10 +398,11 @@ def _first_rates(desk: Desk, panel: Panel, used: Iterable[Instrument]) -> Float1
     known = np.isfinite(rates)
     for one in used:
         if not known[:, panel.column(one.id)].any():
+            how = "pays" if one.is_quanto else "is quoted"
             raise ConfigError(
-                f"{one.id} is quoted in {one.quote}, the desk counts in {desk.currency}",
-                f"desk {desk.name}: fx.{one.quote}",
-                f"name a pair that prices it, or say what it is worth: {one.quote} = 1.0",
+                f"{one.id} {how} in {one.money}, the desk counts in {desk.currency}",
+                f"desk {desk.name}: fx.{one.money}",
+                f"name a pair that prices it, or say what it is worth: {one.money} = 1.0",
             )
     first: Float1D = rates[known.argmax(axis=0), np.arange(rates.shape[1])]
     return first
@@ -408,7 +411,7 @@ def _first_rates(desk: Desk, panel: Panel, used: Iterable[Instrument]) -> Float1
 def _money(desk: Desk, panel: Panel, venue: Venue, wallet: str) -> int:
     """The panel column whose quote currency the cash of a wallet is in; -1 = the desk's own.
 
-    The venue's `cash`, else the quote of its linear instruments if they share one, else the desk's.
+    The venue's `cash`, else the money of what is not inverse there if it is one, else the desk's.
 
     Raises
     ------
@@ -416,12 +419,12 @@ def _money(desk: Desk, panel: Panel, venue: Venue, wallet: str) -> int:
         If no instrument of the panel is quoted in it.
     """
     there = [one for one in panel.instruments if one.venue == wallet.partition(":")[0]]
-    quotes = {one.quote for one in there if not one.is_inverse}
-    currency = venue.cash or (quotes.pop() if len(quotes) == 1 else desk.currency)
+    moneys = {one.money for one in there if not one.is_inverse}
+    currency = venue.cash or (moneys.pop() if len(moneys) == 1 else desk.currency)
     if currency == desk.currency:
         return -1
     for column, one in enumerate(panel.instruments):
-        if one.quote == currency:
+        if one.money == currency:
             return column
     where = f"desk {desk.name}: venues.{wallet}.cash"
     raise ConfigError(f"no instrument is quoted in {currency}", where, "so nothing says what it is worth")

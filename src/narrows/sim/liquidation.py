@@ -7,7 +7,7 @@ A venue judges on the mark, at every close; lanes with the bracket are judged in
 import math
 
 from narrows.core.arrays import Float1D
-from narrows.core.cache import compiled
+from narrows.core.cache import compiled, inlined
 from narrows.risk.liquidation import fixed_step, tier_step
 from narrows.risk.margin import required
 from narrows.sim.layout import Legs, Market, Scratch, State, Trace
@@ -20,7 +20,7 @@ EDGE = 1e-9  # of a position: nearer than this to the edge of its tier it is bel
 MOST_HALVES = 100  # in the search for where a wallet fails inside a bar
 
 
-@compiled
+@inlined
 def needed(legs: Legs, i: int, quantity: float, price: float) -> float:
     """Maintenance margin of a position at `price` by the tier that it is in there, quote currency."""
     size = abs(quantity)
@@ -29,7 +29,7 @@ def needed(legs: Legs, i: int, quantity: float, price: float) -> float:
     return float(required(legs.tiers, i, size * price, size, 1.0)[0])
 
 
-@compiled
+@inlined
 def worth_of(legs: Legs, state: State, i: int, k: int, price: float) -> float:
     """What a derivative adds to its wallet at `price` beyond the cash: unsettled profit, coins."""
     quantity = state.quantity[i, k]
@@ -40,7 +40,7 @@ def worth_of(legs: Legs, state: State, i: int, k: int, price: float) -> float:
     return worth
 
 
-@compiled
+@inlined
 def room_of(legs: Legs, state: State, i: int, k: int, price: float) -> float:
     """Margin of an isolated leg over its maintenance at `price`, in the wallet's currency."""
     margin = state.posted[i, k] + worth_of(legs, state, i, k, price) * state.exchange[i]
@@ -94,7 +94,7 @@ def standing(
     return equity, margin_equity, maintenance, gross, borrowed
 
 
-@compiled
+@inlined
 def cash_in(legs: Legs, state: State, i: int, k: int, price: float) -> None:
     """Sell the coins of an inverse leg: worth what they fetch now, not at the last mark."""
     if state.coin[i, k] != 0.0:
@@ -103,7 +103,7 @@ def cash_in(legs: Legs, state: State, i: int, k: int, price: float) -> None:
         state.coin[i, k] = 0.0
 
 
-@compiled
+@inlined
 def step_of(legs: Legs, i: int, quantity: float, price: float) -> float:
     """Share of a position that one step of its liquidation closes; 1 = all of it."""
     size = abs(quantity)
@@ -118,7 +118,7 @@ def step_of(legs: Legs, i: int, quantity: float, price: float) -> float:
     return 1.0
 
 
-@compiled
+@inlined
 def part_to_close(legs: Legs, state: State, w: int, k: int, prices: Float1D) -> tuple[int, float]:
     """The leg that a venue reduces first, and by which share; (−1, 1) if it closes the wallet whole.
 
@@ -137,7 +137,7 @@ def part_to_close(legs: Legs, state: State, w: int, k: int, prices: Float1D) -> 
     return (found, share) if share < 1.0 else (-1, 1.0)
 
 
-@compiled
+@inlined
 def insure(legs: Legs, state: State, w: int, k: int, owed: float) -> None:
     """The insurance fund bears what a wallet owes, in its currency."""
     if owed > 0.0:
@@ -145,7 +145,7 @@ def insure(legs: Legs, state: State, w: int, k: int, owed: float) -> None:
         state.ledger[legs.wallet.shape[0] + w, LIQUIDATION, k] += owed * state.cash_fx[w]
 
 
-@compiled
+@inlined
 def liquidate(legs: Legs, state: State, trace: Trace, t: int, w: int, k: int, prices: Float1D) -> None:
     """Liquidate a wallet at `prices`, in the steps of its venue, until it stands or nothing is left.
 
@@ -174,7 +174,7 @@ def liquidate(legs: Legs, state: State, trace: Trace, t: int, w: int, k: int, pr
     insure(legs, state, w, k, owed)
 
 
-@compiled
+@inlined
 def liquidate_leg(legs: Legs, state: State, trace: Trace, t: int, i: int, k: int, price: float) -> None:
     """Liquidate an isolated leg at `price`, in the steps of its venue, until it stands or is gone.
 
@@ -196,7 +196,7 @@ def liquidate_leg(legs: Legs, state: State, trace: Trace, t: int, i: int, k: int
             return
 
 
-@compiled
+@inlined
 def margin_after(legs: Legs, state: State, i: int, k: int, share: float, price: float) -> float:
     """Margin of an isolated leg when a share of it was closed at `price` and the fee for that is paid."""
     closed = share * abs(state.quantity[i, k]) * (1.0 if legs.inverse[i] else price)
@@ -208,7 +208,7 @@ def margin_after(legs: Legs, state: State, i: int, k: int, share: float, price: 
 # --- inside the bar --------------------------------------------------------------------------------
 
 
-@compiled
+@inlined
 def _extreme(
     market: Market, legs: Legs, state: State, t: int, high: bool, start: Float1D, end: Float1D
 ) -> None:
@@ -220,7 +220,7 @@ def _extreme(
         end[i] = extreme if extreme > 0.0 else state.mark[i]
 
 
-@compiled
+@inlined
 def ratio_of(margin: float, maintenance: float) -> float:
     """Maintenance over margin, at most WORST_RATIO; 0 where no margin is needed."""
     if not maintenance > 0.0:
@@ -228,7 +228,7 @@ def ratio_of(margin: float, maintenance: float) -> float:
     return min(maintenance / margin, WORST_RATIO) if margin > 0.0 else WORST_RATIO
 
 
-@compiled
+@inlined
 def write_inside(
     market: Market, legs: Legs, state: State, trace: Trace, t: int, row: int, k: int, scratch: Scratch
 ) -> None:
@@ -247,7 +247,7 @@ def write_inside(
         trace.margin_high_low[row, w] = worst
 
 
-@compiled
+@inlined
 def _room(legs: Legs, state: State, w: int, k: int, i: int, prices: Float1D) -> float:
     """Margin over maintenance at `prices`: of isolated leg i, or of a whole wallet if i < 0.
 
@@ -259,7 +259,7 @@ def _room(legs: Legs, state: State, w: int, k: int, i: int, prices: Float1D) -> 
     return margin_equity - maintenance if maintenance > 0.0 else math.inf
 
 
-@compiled
+@inlined
 def _way(legs: Legs, state: State, w: int, k: int, i: int, scratch: Scratch) -> float:
     """How far along the straight line from `scratch.start` to `scratch.end` the room ends; 2 = it does not.
 
@@ -301,14 +301,14 @@ def _way(legs: Legs, state: State, w: int, k: int, i: int, scratch: Scratch) -> 
     return low
 
 
-@compiled
+@inlined
 def _between(scratch: Scratch, way: float) -> None:
     """Prices a way along the line from start to end."""
     for i in range(scratch.start.shape[0]):
         scratch.at[i] = scratch.start[i] + way * (scratch.end[i] - scratch.start[i])
 
 
-@compiled
+@inlined
 def _judge_inside(
     market: Market, legs: Legs, state: State, trace: Trace, t: int, w: int, k: int, i: int, scratch: Scratch
 ) -> None:
@@ -333,7 +333,7 @@ def _judge_inside(
             liquidate(legs, state, trace, t, w, k, scratch.at)
 
 
-@compiled
+@inlined
 def judge_inside_bar(
     market: Market, legs: Legs, state: State, trace: Trace, t: int, k: int, scratch: Scratch
 ) -> None:

@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 from narrows.core.arrays import Float2D
-from narrows.core.cache import compiled
+from narrows.core.cache import inlined
 from narrows.risk.margin import tier
 from narrows.sim.layout import Legs, State, Trace, Wallets
 
@@ -19,7 +19,7 @@ BASIS, FUNDING, BORROW, FEES, SLIPPAGE, YIELD, SETTLEMENT, LIQUIDATION, TRANSFER
 TRADED, LIQUIDATED, DELIVERED = range(3)
 
 
-@compiled
+@inlined
 def order(quantity: float, target: float, price: float, lot: float, min_notional: float) -> float:
     """Quantity to trade: whole lots, nothing below the smallest notional; closing is always exact."""
     if target == 0.0:
@@ -31,19 +31,19 @@ def order(quantity: float, target: float, price: float, lot: float, min_notional
     return change if abs(change) * price >= min_notional else 0.0
 
 
-@compiled
+@inlined
 def slippage(notional: float, half_spread: float, depth: float) -> float:
     """Half spread plus the mean distance walked through a book of constant density, fraction."""
     return min(half_spread + 0.5 * TEN_BP * notional / depth, WORST_SLIP)
 
 
-@compiled
+@inlined
 def coin_profit(quantity: float, before: float, after: float) -> float:
     """Profit of an inverse position in coin."""
     return quantity * (1.0 / before - 1.0 / after)
 
 
-@compiled
+@inlined
 def quoted(bid: float, ask: float, default: float) -> float:
     """Half spread as a fraction of the mid; the default where there is no sane quote."""
     if bid > 0.0 and ask >= bid:
@@ -54,7 +54,7 @@ def quoted(bid: float, ask: float, default: float) -> float:
 # --- one leg of one lane ------------------------------------------------------------------------
 
 
-@compiled
+@inlined
 def record(trace: Trace, where: tuple[int, int, int], reason: int, what: Any) -> None:
     """Write a fill down, if there is room: (bar, lane, leg), and its five amounts. Counted it is always."""
     n = trace.fills[0]
@@ -67,7 +67,7 @@ def record(trace: Trace, where: tuple[int, int, int], reason: int, what: Any) ->
             trace.fill_what[n, i] = what[i]
 
 
-@compiled
+@inlined
 def idle_cash(legs: Legs, state: State, w: int, k: int) -> float:
     """Cash of a wallet that no isolated leg has set aside."""
     idle: float = state.cash[w, k]
@@ -77,7 +77,7 @@ def idle_cash(legs: Legs, state: State, w: int, k: int) -> float:
     return idle
 
 
-@compiled
+@inlined
 def post(legs: Legs, state: State, i: int, k: int, change: float, price: float) -> None:
     """Margin that a trade of an isolated leg sets aside, or sets free.
 
@@ -99,7 +99,7 @@ def post(legs: Legs, state: State, i: int, k: int, change: float, price: float) 
         state.posted[i, k] += posted + gain * state.exchange[i]
 
 
-@compiled
+@inlined
 def swap(legs: Legs, state: State, i: int, k: int, change: float, price: float, category: int) -> None:
     """Change a position at `price`; what the price is better than the mark goes to `category`."""
     mark = state.mark[i]
@@ -119,7 +119,7 @@ def swap(legs: Legs, state: State, i: int, k: int, change: float, price: float, 
         state.quantity[i, k] = 0.0
 
 
-@compiled
+@inlined
 def pay(legs: Legs, state: State, i: int, k: int, amount: float, category: int) -> None:
     """Book an amount in a leg's quote currency; inverse legs pay it in coin at the mark."""
     if legs.inverse[i]:
@@ -133,7 +133,7 @@ def pay(legs: Legs, state: State, i: int, k: int, amount: float, category: int) 
             state.posted[i, k] += amount * state.exchange[i]
 
 
-@compiled
+@inlined
 def trade(
     legs: Legs,
     state: State,
@@ -158,7 +158,7 @@ def trade(
     record(trace, where, reason, (change, fill, price, fee * rate, slip * notional * rate))
 
 
-@compiled
+@inlined
 def close(
     legs: Legs,
     state: State,
@@ -185,13 +185,13 @@ def close(
 # --- one wallet of one lane ---------------------------------------------------------------------
 
 
-@compiled
+@inlined
 def margined(legs: Legs, i: int, sign: float) -> bool:
     """Whether a leg needs margin when its spread is long (1) or short (-1): all but owned spot."""
     return bool(legs.spot[i] == 0 or legs.ratio[i] * sign < 0.0)
 
 
-@compiled
+@inlined
 def burden(legs: Legs, i: int, quantity: float, price: float) -> float:
     """How many times its notional a position weighs on the leverage of its wallet.
 
@@ -208,14 +208,33 @@ def burden(legs: Legs, i: int, quantity: float, price: float) -> float:
     return weight
 
 
-@compiled
-def native(legs: Legs, i: int, size: float, price: float) -> float:
-    """Quantity of a leg when its spread has a size in base units."""
-    base: float = abs(legs.ratio[i]) * size
-    return base * price if legs.inverse[i] else base
+@inlined
+def in_base(legs: Legs, state: State, i: int, quantity: float) -> float:
+    """A quantity of a leg in base units: what its contracts are worth of the coin at the mark.
+
+    One of a quanto moves by a settlement coin when the price moves by one: by its value in the desk's
+    currency, which a quanto's quote is.
+    """
+    base = quantity
+    if legs.inverse[i]:
+        base = quantity / state.mark[i] if quantity != 0.0 else quantity
+    elif legs.quanto[i]:
+        base = quantity * state.fx[i]
+    return base
 
 
-@compiled
+@inlined
+def native(legs: Legs, state: State, i: int, base: float) -> float:
+    """The quantity of a leg that stands for so many base units: quote units if inverse."""
+    quantity = base
+    if legs.inverse[i]:
+        quantity = base * state.mark[i]
+    elif legs.quanto[i]:
+        quantity = base / state.fx[i]
+    return quantity
+
+
+@inlined
 def capacity(
     legs: Legs, wallets: Wallets, state: State, s: int, k: int, sign: float, worth: Float2D
 ) -> float:
@@ -231,7 +250,7 @@ def capacity(
     return capacity_at(legs, wallets, state, s, k, sign, worth, size) if size > 0.0 else size
 
 
-@compiled
+@inlined
 def capacity_at(
     legs: Legs, wallets: Wallets, state: State, s: int, k: int, sign: float, worth: Float2D, tried: float
 ) -> float:
@@ -254,9 +273,12 @@ def capacity_at(
                     one *= burden(legs, j, state.quantity[j, k], state.mark[j])
                     room += abs(state.quantity[j, k]) * one
                 unit = abs(legs.ratio[j]) * state.mark[j] * state.exchange[j]
+                if legs.quanto[j]:
+                    unit /= state.fx[j]
                 lost = legs.fee[j] + legs.half_spread[j]
                 if margined(legs, j, sign):
-                    weight = burden(legs, j, native(legs, j, tried, state.mark[j]), state.mark[j])
+                    size_there = native(legs, state, j, abs(legs.ratio[j]) * tried)
+                    weight = burden(legs, j, size_there, state.mark[j])
                     need += unit * (weight + leverage * lost)
                 else:
                     need += unit * leverage * (1.0 - legs.weight[j] + lost)
@@ -269,7 +291,7 @@ def capacity_at(
     return size if size > 0.0 and math.isfinite(size) else 0.0
 
 
-@compiled
+@inlined
 def reserve(legs: Legs, state: State, s: int, k: int, worth: Float2D) -> None:
     """Take what a spread has queued out of what the spreads after it may use."""
     for i in range(legs.first[s], legs.first[s + 1]):

@@ -51,6 +51,8 @@ class Reference(Books):
         if lot > 0.0:
             quantity = math.copysign(math.floor(abs(quantity) / lot + 1e-9) * lot, quantity)
         price = 1.0 if leg.inverse else leg.mark
+        if leg.quanto:
+            price *= leg.fx
         return quantity if abs(quantity) * price >= leg.min_notional else 0.0
 
     def room_at(self, w: int, i: int, prices: Sequence[float]) -> float:
@@ -276,6 +278,8 @@ class Reference(Books):
             for j in (one for one in spread.legs if self.legs[one].wallet == leg.wallet):
                 other = self.legs[j]
                 unit = abs(other.ratio) * other.mark * other.exchange
+                if other.quanto:
+                    unit /= other.fx
                 if other.isolated:
                     room += wallet.leverage * other.posted
                 elif not other.spot or other.borrowed:
@@ -284,7 +288,7 @@ class Reference(Books):
                     room += abs(other.quantity) * one
                 if not other.spot or other.ratio * sign < 0.0:
                     base = abs(other.ratio) * tried
-                    weight = self.burden(j, base * other.mark if other.inverse else base, other.mark)
+                    weight = self.burden(j, self.native(other, base), other.mark)
                     need += unit * (weight + wallet.leverage * other.trading_cost)
                 else:  # what is spent on spot is margin no more, but for its collateral weight
                     need += unit * wallet.leverage * (1.0 - other.weight + other.trading_cost)
@@ -296,17 +300,29 @@ class Reference(Books):
                 size = min(size, room / (abs(leg.ratio) * price * (1.0 + leg.fee + leg.half_spread)))
         return size if size > 0.0 and math.isfinite(size) else 0.0
 
+    @staticmethod
+    def in_base(leg: LegBook) -> float:
+        """What a leg holds in base units: of a quanto, what it gains in the desk's money a unit of price."""
+        if leg.inverse and leg.quantity != 0.0:
+            return leg.quantity / leg.mark
+        return leg.quantity * leg.fx if leg.quanto else leg.quantity
+
+    @staticmethod
+    def native(leg: LegBook, base: float) -> float:
+        """The quantity of a leg that stands for so many base units."""
+        if leg.inverse:
+            return base * leg.mark
+        return base / leg.fx if leg.quanto else base
+
     def ask(self, t: int, s: int, decide: Decide) -> None:
         """Ask the strategy about a spread and queue its answer."""
         spread = self.spreads[s]
         legs = [self.legs[i] for i in spread.legs]
-        position = [
-            leg.quantity / leg.mark if leg.inverse and leg.quantity != 0.0 else leg.quantity for leg in legs
-        ]
+        position = [self.in_base(leg) for leg in legs]
         equity = 0.0
         for wallet in self.wallets:
             equity += wallet.equity * wallet.fx
-        price = legs[0].mark * legs[0].fx
+        price = legs[0].mark * (1.0 if legs[0].quanto else legs[0].fx)
         position.append(equity / price if price > 0.0 and equity > 0.0 else 0.0)
         target = [math.nan] * len(legs)
         status = decide(self.features[t][s], position, spread.memory, self.params, target)
@@ -323,7 +339,7 @@ class Reference(Books):
         if all(wanted == held for wanted, held in zip(target, position, strict=False)):
             return
         long, short = self.capacity(spread, 1.0), self.capacity(spread, -1.0)
-        coarsest = max(0.0 if leg.inverse else leg.lot for leg in legs)
+        coarsest = max(0.0 if leg.inverse or leg.quanto else leg.lot for leg in legs)
         rooms = [
             abs(leg.ratio) * (long if wanted * leg.ratio > 0.0 else short)
             for leg, wanted in zip(legs, target, strict=True)
@@ -342,8 +358,8 @@ class Reference(Books):
                 within = min(max(wanted, -limit), limit)
                 if abs(within) < FLOAT_NOISE * position[-1]:
                     within = 0.0
-                native = within * leg.mark if leg.inverse else within
-                changes[leg.column] = self.order(leg, native, leg.lot if leg.inverse else coarsest)
+                lot = leg.lot if leg.inverse or leg.quanto else coarsest
+                changes[leg.column] = self.order(leg, self.native(leg, within), lot)
         if not all(change != 0.0 for change in changes.values()):
             return
         spread.queued = True
