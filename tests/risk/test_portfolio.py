@@ -12,8 +12,18 @@ from narrows.core.instrument import instrument
 from narrows.core.time import to_ns
 from narrows.risk.options import CALL, black
 from narrows.risk.portfolio import (
-    BASIS, DELTA, FREE, LEAST, LIQUIDATED, REDUCE_ONLY, SHORT, STABLE, WARNED, WORST, condition
-)  # fmt: skip
+    BASIS,
+    DELTA,
+    FREE,
+    LEAST,
+    LIQUIDATED,
+    REDUCE_ONLY,
+    SHORT,
+    STABLE,
+    WARNED,
+    WORST,
+    condition,
+)
 from narrows.rulebook import PACKAGED, PortfolioRule
 from risk.plain_portfolio import PlainLeg
 from risk.portfolios import Margined, margined
@@ -115,7 +125,7 @@ def test_deribit_risk_vector_in_every_bucket() -> None:
 
 
 def test_the_dampener_takes_small_far_losses_away_and_large_ones_in_part() -> None:
-    """ETH at +100 %: relief (1 / 0.18 − 1) · 200 000 USD. aggregated_risk_vectors of 2026-02-15 are 0 there."""
+    """ETH at +100 %: relief (1 / 0.18 − 1) · 200 000 USD; the aggregated vectors of 2026-02-15 are 0."""
     relief = {one.move: one.relief for one in ETH.scenarios() if abs(one.move) > 0.18}
     assert relief[1.0] == pytest.approx((1.0 / 0.18 - 1.0) * 200_000.0)
     assert relief[-0.66] == pytest.approx((0.66 / 0.18 - 1.0) * 200_000.0)
@@ -151,7 +161,7 @@ def test_a_coin_settled_option_loses_coins_at_the_price_it_comes_to() -> None:
 
 
 def test_a_delta_neutral_calendar_is_not_free() -> None:
-    """|Σ q_T·S·y·tau| where expiries offset each other, each for itself where they do not (models §4.2)."""
+    """|Σ q_T·S·y·tau| where expiries offset each other, each for itself where they do not ."""
     near = PlainLeg("linear", 2.0, 50_000.0, years=0.25)
     far = PlainLeg("linear", -2.0, 50_000.0, years=0.75)
     net = msgspec.structs.replace(PLAIN, basis="net", basis_annual=0.05)
@@ -243,8 +253,8 @@ def test_binance_goes_by_its_ratio() -> None:
     levels = (rule.warn_at, rule.reduce_at, rule.liquidated_at)
     assert (rule.method, *levels) == ("ratio", 1.5, 1.2, 1.05)
     for ratio, expected in (
-        (1.51, FREE), (1.5, WARNED), (1.21, WARNED), (1.2, REDUCE_ONLY), (1.06, REDUCE_ONLY), (1.05, LIQUIDATED),
-        (-1.0, LIQUIDATED), (math.nan, LIQUIDATED),
+        (1.51, FREE), (1.5, WARNED), (1.21, WARNED), (1.2, REDUCE_ONLY), (1.06, REDUCE_ONLY),
+        (1.05, LIQUIDATED), (-1.0, LIQUIDATED), (math.nan, LIQUIDATED),
     ):  # fmt: skip
         assert condition(ratio * 100.0, 100.0, *levels) == expected
     assert condition(-5.0, 0.0, *levels) == FREE
@@ -252,7 +262,7 @@ def test_binance_goes_by_its_ratio() -> None:
 
 def test_what_has_no_grid_is_refused() -> None:
     binance = rule_of("BTC-USDT-PERP.binance", date(2024, 3, 1))
-    with pytest.raises(ConfigError, match="no scenarios.*by tiers"):
+    with pytest.raises(ConfigError, match=r"no scenarios.*by tiers"):
         margined([PlainLeg("linear", 1.0, 100.0)], [binance])
-    with pytest.raises(ConfigError, match="no volatility shock is recorded.*volatility_up"):
+    with pytest.raises(ConfigError, match=r"no volatility shock is recorded.*volatility_up"):
         margined([PlainLeg("option", 1.0, 100.0, years=0.1)], [OKX])

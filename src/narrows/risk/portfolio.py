@@ -87,6 +87,20 @@ class Scratch(NamedTuple):
     parts: Float2D  # (G, PARTS): WORST, BASIS, DELTA, SHORT, STABLE and LEAST, reporting currency
 
 
+def _refuse(rules: Sequence[PortfolioRule], options: bool) -> None:
+    for rule in rules:
+        if rule.method != "grid":
+            raise ConfigError(
+                "this venue has no scenarios",
+                "portfolio margin",
+                "take maintenance by tiers, and `condition`",
+            )
+        if options and not rule.prices_options:
+            raise ConfigError(
+                "no volatility shock is recorded", "portfolio margin", "add volatility_up and volatility_down"
+            )
+
+
 def grid(rules: Sequence[PortfolioRule], rate: Float1D, options: bool = False) -> Grid:
     """The arrays of the rules of some underlyings, in their order.
 
@@ -104,17 +118,7 @@ def grid(rules: Sequence[PortfolioRule], rate: Float1D, options: bool = False) -
     ConfigError
         If a rule has no grid, or none for options.
     """
-    for rule in rules:
-        if rule.method != "grid":
-            raise ConfigError(
-                "this venue has no scenarios",
-                "portfolio margin",
-                "take maintenance by tiers, and `condition`",
-            )
-        if options and not rule.prices_options:
-            raise ConfigError(
-                "no volatility shock is recorded", "portfolio margin", "add volatility_up and volatility_down"
-            )
+    _refuse(rules, options)
     grids = [rule.scenarios() for rule in rules]
     most = max(len(scenarios) for scenarios in grids)
     still = Scenario(0.0, SAME, 1.0, 0.0, 0.0)
@@ -122,8 +126,8 @@ def grid(rules: Sequence[PortfolioRule], rate: Float1D, options: bool = False) -
     def column(name: str) -> Float1D:
         return np.array([getattr(rule, name) or 0.0 for rule in rules], dtype=np.float64)
 
-    def flags(true: Sequence[bool]) -> Int1D:
-        return np.array(true, dtype=np.int64)
+    def flags(name: str, word: str) -> Int1D:
+        return np.array([getattr(rule, name) == word for rule in rules], dtype=np.int64)
 
     def table(name: str) -> Float2D:
         padded = [[getattr(one, name) for one in (*each, *[still] * (most - len(each)))] for each in grids]
@@ -141,7 +145,7 @@ def grid(rules: Sequence[PortfolioRule], rate: Float1D, options: bool = False) -
         floor=column("volatility_floor"),
         short_power=column("power_short"),
         long_power=column("power_long"),
-        net_basis=flags([rule.basis == "net" for rule in rules]),
+        net_basis=flags("basis", "net"),
         least_basis=column("basis_min"),
         annual_basis=column("basis_annual"),
         threshold=column("delta_threshold"),
@@ -150,8 +154,8 @@ def grid(rules: Sequence[PortfolioRule], rate: Float1D, options: bool = False) -
         short_option=column("short_option"),
         stable=column("stable_move"),
         minimum=column("minimum"),
-        in_coin=flags([rule.valued_in == "coin" for rule in rules]),
-        spot=flags([rule.spot_offsets for rule in rules]),
+        in_coin=flags("valued_in", "coin"),
+        spot=np.array([rule.spot_offsets for rule in rules], dtype=np.int64),
         maintenance=column("maintenance_factor"),
         initial=column("initial_factor"),
     )
