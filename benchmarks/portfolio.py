@@ -132,73 +132,14 @@ def best_us(work: Callable[[], object], calls: int) -> float:
     return min(times) / calls / 1e3
 
 
-def maintenance(self, prices: Float1D) -> float:
-    at, on = self.at, self.on
-    size, move = at.quantity * at.rate, on.move[0]
-    if at.kind[0] == OPTION:
-        now, delta = self.black(prices[:, None], at.volatility[:, None])
-        then, _ = self.black(prices[:, None] * (1.0 + move), self.volatility)
-        gains = size[:, None] * (then - now)
-        value = size * delta[:, 0] * prices
-    else:
-        value = size * prices
-        gains = value[:, None] * move
-    by_group = np.stack([gains[self.group == g].sum(axis=0) for g in (0, 1)])
-    losses = -by_group * on.damping - on.relief
-    by_term = np.bincount(at.term, value, 8)
-    basis = np.abs(by_term) * np.maximum(RULE.basis_min, RULE.basis_annual * at.term_years)
-    return float(0.8 * (np.maximum(losses.max(axis=1), 0.0).sum() + basis.sum()))
-
-
-@njit
-def _margins(at: Any, on: Any, prices: Any, room: Any, calls: int) -> float:
-    total = 0.0
-    for _ in range(calls):
-        prices[0] *= 1.0 + 1e-12  # so that no call can be left out
-        total += maintenance(at, on, prices, room)
-    return total
-
-
-@njit
-def _values(strike: float, calls: int) -> float:
-    total = 0.0
-    for n in range(calls):
-        total += black(100.0 + 1e-9 * n, strike, 0.25, 0.6, 1)
-    return total
-
-
-def _vollib_values() -> None:
-    for _ in range(500):
-        vollib_black("c", 100.0, 110.0, 0.25, 0.0, 0.6)
-
-
-def best_us(work: Callable[[], object], calls: int) -> float:
-    """Best of some repeats, microseconds a call, after one run that may compile."""
-    work()
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter_ns()
-        work()
-        times.append(time.perf_counter_ns() - start)
-    return min(times) / calls / 1e3
-
-
-def vollib_us() -> float | None:
-    """Microseconds for one value of vollib; None where it is not installed."""
-    if find_spec("vollib") is None:
-        return None
-    value = import_module("vollib.black").black
-    return best_us(lambda: [value("c", 100.0, 110.0, 0.25, 0.0, 0.6) for _ in range(500)], 500)
-
-
 def main() -> None:
     rows: list[dict[str, float | str]] = []
     for what, kind, calls in (("linear", LINEAR, 20_000), ("options", OPTION, 100)):
         at, on, prices, room = wallet(np.random.default_rng(SEED), kind)
         plain = Vectorised(at, on)
         np.testing.assert_allclose(plain.maintenance(prices), maintenance(at, on, prices, room), rtol=1e-9)
-        us = best_us(lambda a=at, o=on, p=prices, r=room, n=calls: _margins(a, o, p.copy(), r, n), calls)  # type: ignore[misc]
-        numpy_us = best_us(lambda v=plain, p=prices: v.maintenance(p), 1)  # type: ignore[misc]
+        us = best_us(lambda a=at, o=on, p=prices, r=room, n=calls: _margins(a, o, p.copy(), r, n), calls)
+        numpy_us = best_us(lambda v=plain, p=prices: v.maintenance(p), 1)
         target = TARGETS_US[what]
         rows.append({"what": what, "us": us, "target_us": target, "times_faster_than_numpy": numpy_us / us})
     scenarios = int(on.move.shape[1])
