@@ -20,12 +20,12 @@ from narrows.core.arrays import Float1D, Float2D
 from narrows.risk.contract import LINEAR
 from narrows.risk.options import CALL, PUT, black
 from narrows.risk.portfolio import OPTION, Grid, Positions, Scratch, grid, maintenance, scratch
-from narrows.rulebook import PortfolioRule
+from narrows.rulebook import Far, PortfolioRule
 
 LEGS, REPEATS, SEED = 50, 7, 20240808
 MOVES = tuple(np.linspace(-0.18, 0.18, 17).round(6).tolist())
 FAR = tuple(
-    (float(move), 0.16 / abs(float(move))) for move in (-0.66, -0.5, -0.33, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0)
+    Far(float(move), 0.16 / abs(float(move))) for move in (-0.66, -0.5, -0.33, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0)
 )
 TARGETS_US = {"linear": 50.0, "options": 2_000.0}
 RULE = PortfolioRule(

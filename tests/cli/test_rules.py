@@ -32,7 +32,7 @@ def test_json_has_rules_origins_what_is_missing_and_the_dates_of_change(
     status, out, err = said(capsys, "SOL-USDT-PERP.okx", *AT, "--json")
     assert (status, err) == (0, "")
     told = json.loads(out)
-    assert list(told) == ["instrument", "at", "rules", "missing", "origins", "changes"]
+    assert list(told) == ["instrument", "at", "rules", "missing", "origins", "changes", "coins"]
     assert told["at"] == "2022-11-10T09:00:00Z"
     assert told["rules"]["funding"]["floor"] == -0.045
     assert told["rules"]["settlement"] is None
@@ -51,6 +51,21 @@ def test_people_get_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = said(capsys, "BTC-USDT-PERP.binance", *AT)
     assert "from 50 000: 0.5 % − 50, 100×" in out
     assert "missing" not in out
+
+
+def test_coins_are_told_with_their_instrument(capsys: pytest.CaptureFixture[str]) -> None:
+    told = json.loads(said(capsys, "BTC-USDT-PERP.okx", "--at", "2024-06-01", "--json")[1])["coins"]
+    assert list(told) == ["BTC", "USDT"]
+    assert told["BTC"]["collateral"]["haircuts"] == [[0.0, 0.02], [20.0, 0.0225], [25.0, 1.0]]
+    assert (told["USDT"]["borrow"]["charged"], told["USDT"]["borrow"]["overdraft_limit"]) == (
+        "struck",
+        20_000.0,
+    )
+    assert {one["part"] for one in told["USDT"]["origins"]} == {"collateral", "borrow"}
+    assert told["USDT"]["changes"] == ["2020-12-16T00:00:00Z", "2023-03-21T00:00:00Z"]
+    _, out, _ = said(capsys, "SOL-USDT-PERP.okx", "--at", "2024-06-01")
+    for part in ("from 5 000 000: 2.5 %", "charged = struck", "not on record: SOL as collateral", "(USDT)"):
+        assert part in out
 
 
 def test_a_file_of_ones_own_fills_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

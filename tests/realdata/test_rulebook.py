@@ -26,6 +26,7 @@ from narrows.rulebook import PACKAGED, load
 from narrows.rulebook.funding import clamped_rate
 from narrows.rulebook.importers import (
     Said,
+    binance_cross_margin_data,
     binance_exchange_info,
     binance_funding_info,
     ccxt_leverage_tiers,
@@ -226,4 +227,21 @@ def test_binance_quarterlies_deliver_at_the_hour_of_their_rule(data_root: Path) 
             int(delivery_ms) * 10**6
             == one.expiry_ns
             == one.expiry_ns // DAY_NS * DAY_NS + rule.hour * HOUR_NS
+        )
+
+
+def test_borrow_rates_and_limits_of_every_coin_become_records(data_root: Path) -> None:
+    table = payload(data_root / REST / "binance_crossMarginData_20260704.json.zst")
+    made = binance_cross_margin_data(table, SAID)
+    assert made.left_out == ("币安人生",)
+    book = load([made.text])
+    for one in table:
+        if one["coin"] not in made.left_out:
+            rule = book.borrow("binance", one["coin"], NOW)
+            assert rule.charged == "begun"
+            assert rule.apr == pytest.approx(float(one["yearlyInterest"]), abs=3e-6)  # it is rounded there
+            assert rule.loan_limit == (float(one["borrowLimit"]) if one["borrowable"] else 0.0)
+    for coin in ("BTC", "ETH", "SOL", "USDT"):
+        assert (
+            PACKAGED.borrow("binance", coin, NOW).loan_limit == book.borrow("binance", coin, NOW).loan_limit
         )

@@ -9,7 +9,7 @@ from narrows.core.arrays import Float1D
 from narrows.risk.contract import INVERSE, LINEAR, QUANTO, SPOT
 from narrows.risk.options import CALL, PUT
 from narrows.risk.portfolio import OPTION, Grid, Positions, Scratch, grid, initial, maintenance, scratch
-from narrows.rulebook import PortfolioRule
+from narrows.rulebook import Far, PortfolioRule
 from risk.plain_portfolio import PlainLeg
 
 KINDS = {"spot": SPOT, "linear": LINEAR, "inverse": INVERSE, "quanto": QUANTO, "option": OPTION}
@@ -64,7 +64,7 @@ def rules(draw: st.DrawFn, relieved: bool = True) -> PortfolioRule:
     return PortfolioRule(
         method="grid",
         moves=moves,
-        extended=far,
+        extended=tuple(Far(*one) for one in far),
         dampener=draw(st.sampled_from([0.0, 1000.0])) if relieved else 0.0,
         volatility_up=draw(st.floats(0.0, 0.8)),
         volatility_down=draw(st.floats(0.0, 0.4)),

@@ -24,7 +24,7 @@ from narrows.risk.portfolio import (
     WORST,
     condition,
 )
-from narrows.rulebook import PACKAGED, PortfolioRule
+from narrows.rulebook import PACKAGED, Far, PortfolioRule
 from risk.plain_portfolio import PlainLeg
 from risk.portfolios import Margined, margined
 
@@ -132,7 +132,7 @@ def test_the_dampener_takes_small_far_losses_away_and_large_ones_in_part() -> No
     # a short call far above: worth nothing in the grid, and 2 500 USD a coin at +100 %, of which 0.18 counts
     many = 10_000.0
     leg = PlainLeg("option", -many, 2_000.0, years=0.01, strike=3_000.0, volatility=0.01)
-    rule = msgspec.structs.replace(ETH, extended=((1.0, 0.18),), volatility_floor=0.01)
+    rule = msgspec.structs.replace(ETH, extended=(Far(1.0, 0.18),), volatility_floor=0.01)
     loss = many * 0.18 * black(4_000.0, 3_000.0, 0.01, 0.014, CALL)
     expected = (loss - relief[1.0]) / 1.18
     assert parts(margined([leg], [rule]))[WORST] == pytest.approx(expected, rel=1e-9)

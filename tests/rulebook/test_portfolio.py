@@ -7,7 +7,7 @@ import pytest
 from narrows.core.errors import ConfigError
 from narrows.core.instrument import instrument
 from narrows.core.time import to_ns
-from narrows.rulebook import PACKAGED, PortfolioRule, load
+from narrows.rulebook import PACKAGED, Far, PortfolioRule, load
 from narrows.rulebook.records import parse
 
 HEAD = """
@@ -98,7 +98,7 @@ def test_nobody_has_to_have_portfolio_margin() -> None:
 
 
 def test_a_grid_without_volatility_moves_prices_only() -> None:
-    rule = PortfolioRule(method="grid", moves=(-0.1, 0.0, 0.1), extended=((0.5, 0.2),), dampener=100.0)
+    rule = PortfolioRule(method="grid", moves=(-0.1, 0.0, 0.1), extended=(Far(0.5, 0.2),), dampener=100.0)
     assert [one.volatility for one in rule.scenarios()] == [0, 0, 0, 0]
     assert rule.scenarios()[-1].relief == pytest.approx(400.0)
     assert not rule.prices_options

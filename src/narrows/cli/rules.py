@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -11,7 +11,7 @@ from narrows.catalog.rules import load_rules
 from narrows.cli.render import money, out, print_json, print_table
 from narrows.core.instrument import instrument as instrument_of
 from narrows.core.time import iso, to_ns
-from narrows.rulebook import Origin, Tier
+from narrows.rulebook import Far, Origin, Rulebook, Slice, Tier
 
 _EVER_NS = 2**62
 
@@ -24,9 +24,10 @@ def rules(
     file: tuple[Path, ...] = (),
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
-    """The rules of an instrument at a date: funding, margin, fees, settlement, and who says so.
+    """The rules of an instrument at a date: funding, margins, fees, settlement, and who says so.
 
-    What no record covers is listed as missing. Below stand the dates at which a rule changes.
+    So are those of its coins: what they count as collateral, what owing them costs. What no record
+    covers is listed as missing. Below stand the dates at which a rule changes.
 
     Example: `narrows rules SOL-USDT-PERP.okx --at 2022-11-10T08:00`
 
@@ -49,6 +50,7 @@ def rules(
         book.at(one, time_ns)  # says why nothing is known
     origins = book.origins(one, time_ns)
     changes = [iso(change_ns) for change_ns in book.changes(one, 0, _EVER_NS)]
+    coins = [one.base, one.quote]
     if json:
         print_json(
             {
@@ -58,13 +60,32 @@ def rules(
                 "missing": lacking,
                 "origins": origins,
                 "changes": changes,
+                "coins": {coin: _coin(book, one.venue, coin, time_ns) for coin in coins},
             }
         )
         return
     _print_origins(f"Rules of {one.id} at {iso(time_ns)}", origins)
     for part, keys in lacking.items():
         out.print(f"missing of {part}: {', '.join(keys)}")
+    for coin in coins:
+        told = _coin(book, one.venue, coin, time_ns)
+        if told["origins"]:
+            _print_origins(f"{coin} on {one.venue}", told["origins"])
+        for of_coin in ("collateral", "borrow"):
+            if told[of_coin] is None:
+                out.print(f"not on record: {coin} as {of_coin}")
+        changes += [f"{change} ({coin})" for change in told["changes"]]
     out.print("changes: " + ("\n         ".join(changes) or "none on record"))
+
+
+def _coin(book: Rulebook, venue: str, coin: str, time_ns: int) -> dict[str, Any]:
+    collateral, borrow = book.known_of_coin(venue, coin, time_ns)
+    return {
+        "collateral": collateral,
+        "borrow": borrow,
+        "origins": book.coin_origins(venue, coin, time_ns),
+        "changes": [iso(change_ns) for change_ns in book.coin_changes(venue, coin, 0, _EVER_NS)],
+    }
 
 
 def _print_origins(title: str, origins: Sequence[Origin]) -> None:
@@ -79,6 +100,12 @@ def _print_origins(title: str, origins: Sequence[Origin]) -> None:
 def _text(value: object) -> str:
     if isinstance(value, tuple) and value and isinstance(value[0], Tier):
         return "".join("\n  " + _tier(tier) for tier in value)
+    if isinstance(value, tuple) and value and isinstance(value[0], Slice):
+        return "".join(f"\n  from {money(one.floor)}: {one.haircut * 100:g} %" for one in value)
+    if isinstance(value, tuple) and value and isinstance(value[0], Far):
+        return "".join(
+            f"\n  at {one.move * 100:+g} %: {one.damping * 100:.3g} % of the loss" for one in value
+        )
     if isinstance(value, tuple) and value and isinstance(value[0], float):
         return ", ".join(f"{one:g}" for one in value)
     if isinstance(value, tuple):

@@ -90,6 +90,7 @@ def interest(borrowed: float, apr: float, hours: float) -> float:
 def recalled(borrowed: float, available: float) -> float:
     """What must be given back when no more than `available` is left to borrow; both >= 0.
 
+    What is owed then is ``min(borrowed, available)``; a difference of the two leaves dust.
     inf = no limit. NaN = not known, and nothing is called back that nobody is known to have called.
     """
     if math.isnan(available):

@@ -182,6 +182,14 @@ class Rulebook:
         """What owing a coin costs, and when the venue collects; errors as of `collateral`."""
         return self._of_coin(venue, coin, time_ns, "borrow", BorrowRule)
 
+    def known_of_coin(
+        self, venue: str, coin: str, time_ns: int
+    ) -> tuple[CollateralRule | None, BorrowRule | None]:
+        """What is on record of a coin as collateral and as a debt; None = no record says."""
+        parts: tuple[CoinPart, CoinPart] = ("collateral", "borrow")
+        found = [_rule(part, _in_force(self._coin_records(venue, coin, part), time_ns))[0] for part in parts]
+        return found[0], found[1]
+
     def coin_changes(self, venue: str, coin: str, start_ns: int, end_ns: int) -> list[int]:
         """When a record of a coin, collateral or borrow, comes into force in (start, end), ascending."""
         of_coin = [one for part in get_args(CoinPart) for one in self._coin_records(venue, coin, part)]

@@ -7,12 +7,12 @@ What cannot be an instrument of ours is left out, by name.
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from narrows.core.errors import ConfigError, DataError
 from narrows.core.instrument import instrument
 from narrows.core.units import to_bps
-from narrows.rulebook.records import Confidence, Part, parse
+from narrows.rulebook.records import CoinPart, Confidence, Part, parse
 
 Payload = Any  # JSON as the venue sent it
 Row = dict[str, Any]
@@ -117,6 +117,28 @@ def binance_exchange_info(payload: Payload, said: Said) -> Imported:
         if name in symbols
     ]
     return _file("binance", "margin", rows, said, [name for name in listed if name not in symbols])
+
+
+def binance_cross_margin_data(payload: Payload, said: Said, vip: int = 0) -> Imported:
+    """What borrowing costs and its limits, from Binance's `crossMarginData`, of one VIP level.
+
+    The rate is that of the hour in which it was read: a backtest over other hours needs the history.
+    A coin that cannot be borrowed has a limit of 0.
+    """
+    rows, left_out = [], []
+    for one in payload:
+        coin = _get(one, "coin", "crossMarginData")
+        if _get(one, "vipLevel", coin) != vip:
+            continue
+        if _known(f"{coin}-USDT", "binance") is None:
+            left_out.append(coin)
+            continue
+        limit = _number(one, "borrowLimit", coin) if _get(one, "borrowable", coin) else 0.0
+        row = {"apr": round(_number(one, "dailyInterest", coin) * 365.0, 12), "loan_limit": limit}
+        rows.append((coin, said.since, row))
+    if not rows:
+        raise DataError(f"no rows of VIP {vip}", "crossMarginData", "ask for a level that is in the payload")
+    return _file("binance", "borrow", rows, said, left_out)
 
 
 def okx_position_tiers(
@@ -251,21 +273,26 @@ def _deribit_symbol(one: Mapping[str, Any]) -> str:
 
 
 def _file(
-    venue: str, part: Part, rows: Iterable[tuple[str, date, Row]], said: Said, left_out: Iterable[str]
+    venue: str,
+    part: Part | CoinPart,
+    rows: Iterable[tuple[str, date, Row]],
+    said: Said,
+    left_out: Iterable[str],
 ) -> Imported:
     return _files(venue, {part: rows}, said, left_out)
 
 
 def _files(
     venue: str,
-    parts: Mapping[Part, Iterable[tuple[str, date, Row]]],
+    parts: Mapping[Part | CoinPart, Iterable[tuple[str, date, Row]]],
     said: Said,
     left_out: Iterable[str],
 ) -> Imported:
     lines = [f'venue = "{venue}"']
     for part, rows in parts.items():
-        for symbols, since, row in _grouped(rows):
-            head: Row = {"symbols": symbols, "effective_from": since}
+        scope = "coins" if part in get_args(CoinPart) else "symbols"
+        for names, since, row in _grouped(rows):
+            head: Row = {scope: names, "effective_from": since}
             head |= {"source": said.source, "confidence": said.confidence}
             lines += ["", f"[[{part}]]", *(f"{key} = {_toml(value)}" for key, value in (head | row).items())]
     text = "\n".join(lines) + "\n"

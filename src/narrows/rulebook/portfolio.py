@@ -13,6 +13,13 @@ UP, SAME, DOWN = 1, 0, -1  # what becomes of volatility in a scenario
 HELP = "see docs/how-to/add-a-venue.md"
 
 
+class Far(NamedTuple):
+    """One row of the far moves, ``[move, damping]``: the share of the loss there that counts."""
+
+    move: float
+    damping: float
+
+
 class Scenario(NamedTuple):
     """One point of a grid.
 
@@ -40,8 +47,8 @@ class PortfolioRule(msgspec.Struct, frozen=True, kw_only=True):
         "ratio": no scenarios; maintenance goes by tiers, and equity over maintenance decides.
     moves : tuple of float
         Relative moves of the price, ascending, 0 among them; each with volatility up, same, down.
-    extended : tuple of (move, damping)
-        Far moves, ascending, with volatility up only; `damping` is the share of the loss that counts.
+    extended : tuple of Far
+        Far moves, ascending, with volatility up only.
     dampener : float
         Quote amount by which a loss in a far move is less, times ``|move| / range − 1``; the range
         is the end of `moves` on that side.
@@ -76,7 +83,7 @@ class PortfolioRule(msgspec.Struct, frozen=True, kw_only=True):
 
     method: Literal["grid", "ratio"]
     moves: tuple[float, ...] = ()
-    extended: tuple[tuple[float, float], ...] = ()
+    extended: tuple[Far, ...] = ()
     dampener: float = 0.0
     volatility_up: float | None = None
     volatility_down: float | None = None

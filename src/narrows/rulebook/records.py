@@ -16,7 +16,7 @@ from narrows.core.instrument import Contract, Instrument, Kind
 from narrows.core.time import iso, to_ns
 from narrows.core.units import from_bps
 from narrows.rulebook.coins import Slice, check_borrow, check_collateral
-from narrows.rulebook.portfolio import PortfolioRule, check_portfolio
+from narrows.rulebook.portfolio import Far, PortfolioRule, check_portfolio
 from narrows.rulebook.rules import (
     FeeRule,
     FundingRule,
@@ -104,7 +104,7 @@ class _Settlement(_Row, frozen=True, kw_only=True):
 class _Portfolio(_Row, frozen=True, kw_only=True):
     method: Literal["grid", "ratio"] | None = None
     moves: tuple[float, ...] | None = None
-    extended: tuple[tuple[float, float], ...] | None = None
+    extended: tuple[Far, ...] | None = None
     dampener: float | None = None
     volatility_up: float | None = None
     volatility_down: float | None = None
