@@ -244,6 +244,7 @@ def test_a_price_that_is_not_known_leaves_margin_unknown() -> None:
     for kind in ("linear", "option", "spot"):
         lost = PlainLeg(kind, -1.0, math.nan, years=0.1, strike=100.0)
         assert math.isnan(margined([known, lost], [rule]).maintenance())
+        assert math.isnan(parts(margined([known, lost], [rule]))[WORST])
         assert math.isnan(margined([lost, known], [rule]).initial())
 
 
