@@ -295,7 +295,7 @@ def _basis(at: Positions, on: Grid, room: Scratch) -> None:
         room.parts[g, BASIS] += cost if on.net_basis[g] else abs(cost)
 
 
-@compiled
+@inlined
 def requirements(at: Positions, on: Grid, prices: Float1D, room: Scratch) -> None:
     """The requirement of each underlying, part by part, into ``room.parts``.
 
