@@ -259,6 +259,7 @@ def test_binance_goes_by_its_ratio() -> None:
     ):  # fmt: skip
         assert condition(ratio * 100.0, 100.0, *levels) == expected
     assert condition(-5.0, 0.0, *levels) == FREE
+    assert condition(5.0, math.nan, *levels) == LIQUIDATED
 
 
 def test_what_has_no_grid_is_refused() -> None:

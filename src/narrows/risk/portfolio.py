@@ -26,7 +26,8 @@ FREE, WARNED, REDUCE_ONLY, LIQUIDATED = range(4)
 class Positions(NamedTuple):
     """The legs of a wallet, (L,) each, and the terms that they have, (E,) each.
 
-    A term is one expiry of one underlying; perpetuals have one with 0 years, and so has spot.
+    A term is one expiry of one underlying; perpetuals have one with 0 years, and so has spot. Cash in
+    another currency is no leg here: its quantity is 0.
     """
 
     kind: Int1D  # SPOT, LINEAR, INVERSE, QUANTO, OPTION
@@ -363,9 +364,11 @@ def initial(at: Positions, on: Grid, prices: Float1D, room: Scratch) -> float:
 def condition(equity: float, needed: float, warned_at: float, reduce_at: float, liquidated_at: float) -> int:
     """What an account may do: FREE, WARNED, REDUCE_ONLY or LIQUIDATED; FREE where nothing is needed.
 
+    LIQUIDATED where equity or what is needed is not known: who asks has to know them first.
+
     By adjusted equity over maintenance, the venue's levels included (Binance's uniMMR: 1.5, 1.2, 1.05).
     """
-    if not needed > 0.0:
+    if needed <= 0.0:
         return FREE
     ratio = equity / needed
     if not ratio > liquidated_at:
