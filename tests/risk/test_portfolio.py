@@ -207,7 +207,10 @@ def test_okx_hedge_across_dollars_pays_for_a_depeg() -> None:
 
 
 def test_okx_hedged_spot_has_the_minimum_charge_and_the_move_of_its_perpetual() -> None:
-    """OKX notice of 2024-05-31: 10 BTC against a perpetual, MR4 8 053.32 and MR7 3 020 at 67 111 USDT."""
+    """OKX notice of 2024-05-31: 10 BTC against a perpetual, MR4 8 053.32 and MR7 3 020.17 USDT.
+
+    The notice names no price: 67 111 USDT is what makes both round, 1.2 % and 0.45 % (8 : 3).
+    """
     spot = PlainLeg("spot", 10.0, 67_111.0, money="USDT")
     perp = PlainLeg("linear", -10.0, 67_111.0, money="USDT")
     book = margined([spot, perp], [OKX])
