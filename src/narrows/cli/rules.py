@@ -11,7 +11,7 @@ from narrows.catalog.rules import load_rules
 from narrows.cli.render import money, out, print_json, print_table
 from narrows.core.instrument import instrument as instrument_of
 from narrows.core.time import iso, to_ns
-from narrows.rulebook import Origin, Rulebook, Slice, Tier
+from narrows.rulebook import Far, Origin, Rulebook, Slice, Tier
 
 _EVER_NS = 2**62
 
@@ -24,7 +24,7 @@ def rules(
     file: tuple[Path, ...] = (),
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
-    """The rules of an instrument at a date: funding, margin, fees, settlement, and who says so.
+    """The rules of an instrument at a date: funding, margins, fees, settlement, and who says so.
 
     So are those of its coins: what they count as collateral, what owing them costs. What no record
     covers is listed as missing. Below stand the dates at which a rule changes.
@@ -102,6 +102,12 @@ def _text(value: object) -> str:
         return "".join("\n  " + _tier(tier) for tier in value)
     if isinstance(value, tuple) and value and isinstance(value[0], Slice):
         return "".join(f"\n  from {money(one.floor)}: {one.haircut * 100:g} %" for one in value)
+    if isinstance(value, tuple) and value and isinstance(value[0], Far):
+        return "".join(
+            f"\n  at {one.move * 100:+g} %: {one.damping * 100:.3g} % of the loss" for one in value
+        )
+    if isinstance(value, tuple) and value and isinstance(value[0], float):
+        return ", ".join(f"{one:g}" for one in value)
     if isinstance(value, tuple):
         return "".join(f"\n  {n}: {maker:g} / {taker:g}" for n, (maker, taker) in enumerate(value, 1))
     return f"{value:g}" if isinstance(value, float) else str(value)

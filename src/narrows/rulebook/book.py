@@ -16,6 +16,7 @@ from narrows.core.errors import ConfigError
 from narrows.core.instrument import Instrument, Kind
 from narrows.core.time import iso
 from narrows.rulebook.coins import BorrowRule, CollateralRule
+from narrows.rulebook.portfolio import PortfolioRule
 from narrows.rulebook.records import (
     REQUIREMENT,
     CoinPart,
@@ -35,11 +36,13 @@ NEEDS: dict[Kind, tuple[Part, ...]] = {
     "future": ("margin", "fees", "settlement"),
     "option": ("margin", "fees", "settlement"),
 }
+MAY: tuple[Part, ...] = ("portfolio",)  # of any instrument, and missed only by who asks for it
 _RULES: dict[Part | CoinPart, Any] = {
     "funding": FundingRule,
     "margin": MarginRule,
     "fees": FeeRule,
     "settlement": SettlementRule,
+    "portfolio": PortfolioRule,
     "collateral": CollateralRule,
     "borrow": BorrowRule,
 }
@@ -134,6 +137,10 @@ class Rulebook:
         """The settlement rule alone, whether or not the other rules are covered."""
         return self._part(instrument, time_ns, "settlement", SettlementRule)
 
+    def portfolio(self, instrument: Instrument, time_ns: int) -> PortfolioRule:
+        """How the venue margins an instrument together with others of its underlying; not part of `at`."""
+        return self._part(instrument, time_ns, "portfolio", PortfolioRule)
+
     def known(self, instrument: Instrument, time_ns: int) -> Rules:
         """What is known of the rules in force; None also stands for what no record covers."""
         line = self._line(instrument)
@@ -142,7 +149,8 @@ class Rulebook:
     def lacking(self, instrument: Instrument, time_ns: int) -> dict[Part, tuple[str, ...]]:
         """The parts that no record covers at that time, and for each the keys that are missing."""
         line = self._line(instrument)
-        return line.lacks[bisect_right(line.starts, time_ns)]
+        lacks = line.lacks[bisect_right(line.starts, time_ns)]
+        return {part: keys for part, keys in lacks.items() if part in NEEDS[instrument.kind]}
 
     def changes(self, instrument: Instrument, start_ns: int, end_ns: int) -> list[int]:
         """The times after `start_ns` and before `end_ns` from which a rule is another one, ascending."""
@@ -156,7 +164,7 @@ class Rulebook:
     def origins(self, instrument: Instrument, time_ns: int) -> list[Origin]:
         """The records behind the rules in force, each with what it decides; also of parts that lack keys."""
         found = []
-        for part in NEEDS[instrument.kind]:
+        for part in (*NEEDS[instrument.kind], *MAY):
             found += _origins(_in_force(self._records(instrument, part), time_ns))
         return found
 
@@ -258,21 +266,21 @@ class Rulebook:
 
     def _worked_out(self, instrument: Instrument) -> _Line:
         needs = NEEDS[instrument.kind]
-        records = {part: self._records(instrument, part) for part in needs}
+        records = {part: self._records(instrument, part) for part in (*needs, *MAY)}
         closed = [file.closed_ns for _, file in self._layers(instrument.venue) if file.closed_ns]
         starts = sorted({one.since_ns for ranked in records.values() for one in ranked} | set(closed))
         line = _Line(starts, [], [], [])
         for time_ns in (starts[0] - 1 if starts else 0, *starts):
             rules: dict[Part, Any] = {}
             lacks: dict[Part, tuple[str, ...]] = {}
-            for part in needs:
+            for part, ranked in records.items():
                 open_still = not closed or time_ns < closed[-1]
-                rule, missing = _rule(part, _in_force(records[part], time_ns) if open_still else ())
+                rule, missing = _rule(part, _in_force(ranked, time_ns) if open_still else ())
                 if rule is None:
                     lacks[part] = missing
                 rules[part] = rule
             line.rules.append(Rules(*(rules.get(part) for part in get_args(Part))))
-            line.complete.append(not lacks)
+            line.complete.append(not any(part in needs for part in lacks))
             line.lacks.append(lacks)
         return line
 

@@ -16,6 +16,7 @@ from narrows.core.instrument import Contract, Instrument, Kind
 from narrows.core.time import iso, to_ns
 from narrows.core.units import from_bps
 from narrows.rulebook.coins import Slice, check_borrow, check_collateral
+from narrows.rulebook.portfolio import Far, PortfolioRule, check_portfolio
 from narrows.rulebook.rules import (
     FeeRule,
     FundingRule,
@@ -26,11 +27,11 @@ from narrows.rulebook.rules import (
 )
 
 HELP = "see docs/how-to/add-a-venue.md"
-Part = Literal["funding", "margin", "fees", "settlement"]
+Part = Literal["funding", "margin", "fees", "settlement", "portfolio"]
 CoinPart = Literal["collateral", "borrow"]  # of a coin, not of an instrument
 Confidence = Literal["high", "medium", "low"]
 Rank = tuple[bool, ...]
-Rule = FundingRule | MarginRule | FeeRule | SettlementRule
+Rule = FundingRule | MarginRule | FeeRule | SettlementRule | PortfolioRule
 
 # one of these replaces all of them: a table of tiers and a margin that grows with size exclude each other
 REQUIREMENT = (
@@ -100,6 +101,34 @@ class _Settlement(_Row, frozen=True, kw_only=True):
     delivery_fee_bps: float | None = None
 
 
+class _Portfolio(_Row, frozen=True, kw_only=True):
+    method: Literal["grid", "ratio"] | None = None
+    moves: tuple[float, ...] | None = None
+    extended: tuple[Far, ...] | None = None
+    dampener: float | None = None
+    volatility_up: float | None = None
+    volatility_down: float | None = None
+    volatility_floor: float | None = None
+    power_short: float | None = None
+    power_long: float | None = None
+    basis: Literal["each", "net"] | None = None
+    basis_min: float | None = None
+    basis_annual: float | None = None
+    delta_threshold: float | None = None
+    delta_increment: float | None = None
+    delta_max: float | None = None
+    short_option: float | None = None
+    stable_move: float | None = None
+    minimum: float | None = None
+    valued_in: Literal["coin", "quote"] | None = None
+    spot_offsets: bool | None = None
+    maintenance_factor: float | None = None
+    initial_factor: float | None = None
+    liquidated_at: float | None = None
+    reduce_at: float | None = None
+    warn_at: float | None = None
+
+
 class _Collateral(_CoinRow, frozen=True, kw_only=True):
     haircuts: tuple[Slice, ...] | None = None
     floors_in: Literal["usd", "coin"] | None = None
@@ -123,6 +152,7 @@ ROWS: Mapping[Part | CoinPart, type[_CoinRow]] = {
     "margin": _Margin,
     "fees": _Fees,
     "settlement": _Settlement,
+    "portfolio": _Portfolio,
     "collateral": _Collateral,
     "borrow": _Borrow,
 }
@@ -131,6 +161,7 @@ KINDS: Mapping[Part | CoinPart, tuple[Kind, ...]] = {
     "margin": ("perp", "future"),
     "fees": get_args(Kind),
     "settlement": ("future", "option"),
+    "portfolio": get_args(Kind),
     "collateral": (),
     "borrow": (),
 }
@@ -361,6 +392,7 @@ _CHECKS = {
     "margin": _check_margin,
     "fees": _check_fees,
     "settlement": _check_settlement,
+    "portfolio": check_portfolio,
     "collateral": check_collateral,
     "borrow": check_borrow,
 }

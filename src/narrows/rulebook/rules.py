@@ -9,6 +9,7 @@ import numpy as np
 
 from narrows.core.arrays import Float1D, Float2D, read_only
 from narrows.core.errors import ConfigError
+from narrows.rulebook.portfolio import PortfolioRule
 
 
 class FundingRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -204,6 +205,7 @@ class Rules(NamedTuple):
     margin: MarginRule | None
     fees: FeeRule | None
     settlement: SettlementRule | None
+    portfolio: PortfolioRule | None = None  # also None where it is not recorded: no account has to ask
 
 
 def exact_deductions(floors: Sequence[float], rates: Sequence[float]) -> list[Decimal]:
