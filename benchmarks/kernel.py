@@ -18,8 +18,9 @@ from narrows.catalog import load_panel
 from narrows.core.config import Desk, parse
 from narrows.core.panel import Panel
 from narrows.sim.backtest import blank_trace, features_of, spreads_of
+from narrows.sim.inputs import market
 from narrows.sim.kernel import run
-from narrows.sim.layout import Layout, Market, initial_state, layout, market, scratch
+from narrows.sim.layout import Layout, Market, initial_state, layout, scratch
 from narrows.sim.reference import Reference
 from narrows.strategy.funding_carry import FundingCarry
 
@@ -47,7 +48,9 @@ class Job:
         self.strategy = FundingCarry(entry_apr=0.05, exit_apr=0.0, size=1.0 / spreads)
         found = spreads_of(self.desk, self.panel, self.strategy) * spreads
         self.plan: Layout = layout(self.desk, self.panel, found)
-        self.market: Market = market(self.panel, features_of(self.strategy, self.panel, found))
+        self.market: Market = market(
+            self.desk, self.panel, features_of(self.strategy, self.panel, found), self.plan.wallet_names
+        )
         self.params = np.tile(self.strategy.params(1.0), (lanes, 1))
         self.params[:, 0] = np.linspace(0.02, 0.2, lanes)
         self.steps = len(self.panel) * spreads * lanes

@@ -35,14 +35,18 @@ max_leverage = {leverage}
 margin = "{margin}"
 delivery = "{delivery}"
 {alpha_margin}
+{more}
 taker_bps = 5.0
 cash_apr = 0.02
+haircut = 0.05
 collateral = ["BTC"]
 [venues.beta]
 capital_share = 0.4
 account = "{other_account}"
 max_leverage = {leverage}
 {beta_margin}
+{beta_more}
+haircut = 0.0
 """
 
 # alpha reduces tier by tier and pays funding on the index; beta's margin grows with size, a fifth first;
@@ -95,6 +99,56 @@ maker_bps = 1.0
 """
 
 
+# what a desk does to stay alive, and what its venues do to it
+RESTORE = 'top_up = "restore"\ntop_up_at = 0.2\ntransfer_fee = 1.0\ntransfer_min = 5.0\ntransfer_delay_h = '
+ACTS = (
+    "debt_limit = 100.0\ndetect_h = 3.0\ncoin_apr = { BTC = 0.03 }",
+    "price_band = 0.05\ndebt_limit = 0.0",
+)
+EVENTS = """
+[[events]]
+kind = "adl"
+venue = "beta"
+start = 2024-06-21T12:30:00Z
+side = "short"
+share = 0.6
+price = 29000.0
+reason = "made up"
+[[events]]
+kind = "adl"
+venue = "alpha"
+start = 2024-06-22T12:30:00Z
+side = "long"
+reason = "made up"
+[[events]]
+kind = "recall"
+venue = "alpha"
+start = 2024-06-23
+end = 2024-06-24T12:00:00Z
+available = 0.01
+reason = "made up"
+[[events]]
+kind = "reduce_only"
+venue = "beta"
+start = 2024-06-22
+end = 2024-06-22T09:00:00Z
+reason = "made up"
+[[events]]
+kind = "halt"
+venue = "alpha"
+coins = ["BTC"]
+start = 2024-06-23T20:00:00Z
+end = 2024-06-24T09:00:00Z
+reason = "made up"
+[[events]]
+kind = "no_withdrawals"
+venue = "beta"
+start = 2024-06-24
+end = 2024-06-26
+reason = "made up"
+"""
+
+
 @decider
 def decide(features: Pointer, position: Pointer, memory: Pointer, params: Pointer, target: Pointer) -> int:
     """Now and then take a random multiple of the equity, else stay; memory counts the calls."""
@@ -134,6 +188,12 @@ class Restless(msgspec.Struct, frozen=True, kw_only=True):
         return np.array(rows)
 
 
+def topped(margin: str, rng: np.random.Generator) -> str:
+    """Keys that have cash sent, in half of the desks where it can be."""
+    delay = rng.choice([0.0, 1.0, 7.0])
+    return f"{RESTORE}{delay}" if margin == "cross" and rng.random() < 0.5 else ""
+
+
 def random_desk(rng: np.random.Generator) -> Desk:
     text = DESK.format(
         currency=rng.choice(["USDT", "USD"]),
@@ -143,12 +203,14 @@ def random_desk(rng: np.random.Generator) -> Desk:
         derivatives_share=rng.uniform(0.1, 0.9),
         leverage=rng.choice([1.0, 3.0, 30.0]),
         risk_leverage=rng.choice([2.0, 30.0]),
-        margin=rng.choice(["cross", "isolated"]),
+        margin=(margin := rng.choice(["cross", "isolated"])),
         delivery=rng.choice(["at_once", "along"]),
         alpha_margin=rng.choice(["", "maintenance = 0.005", "maintenance = 0.03"]),
         beta_margin=rng.choice(["", "maintenance = 0.01\ntaker_bps = 3.0"]),
+        more=ACTS[rng.integers(len(ACTS))] + "\n" + topped(margin, rng),
+        beta_more=rng.choice(["", "transfer_delay_h = 30.0", "detect_h = 2.0\ndebt_limit = 0.0"]),
     )
-    return replace(parse(text, "random desk"), rules=(ALPHA, BETA))
+    return replace(parse(text + EVENTS, "random desk"), rules=(ALPHA, BETA))
 
 
 def instruments(bars: int) -> list[Instrument]:

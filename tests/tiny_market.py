@@ -16,7 +16,8 @@ from narrows.core.result import Result
 from narrows.core.spread import Spread
 from narrows.core.time import HOUR_NS
 from narrows.sim.backtest import backtest, features_of, run_segment, spreads_of
-from narrows.sim.layout import State, Trace, initial_state, layout, market, prepared
+from narrows.sim.inputs import market, prepared
+from narrows.sim.layout import State, Trace, initial_state, layout
 from narrows.strategy.decider import decider
 
 FIRST_CLOSE_NS = 1_718_866_800_000_000_000  # 2024-06-20 07:00 UTC: bar 1 ends at a delivery hour
@@ -96,6 +97,8 @@ FREE: dict[str, Any] = {
     "depth_usd": 1e30,
     "maintenance": 0.005,
     "liquidation_fee_bps": 0.0,
+    "haircut": 0.0,
+    "debt_limit": 1e30,
     "borrow_apr": 0.0,
     "cash_borrow_apr": 0.0,
 }
@@ -148,7 +151,7 @@ def lanes(desk: Desk, panel: Panel, strategy: Any, bracket: Sequence[int] = (0, 
     found = spreads_of(desk, panel, strategy)
     plan = layout(desk, panel, found)
     seen = prepared(desk, panel)
-    arrays = market(seen, features_of(strategy, seen, found))
+    arrays = market(desk, seen, features_of(strategy, seen, found), plan.wallet_names)
     params = np.ascontiguousarray(np.tile(strategy.params(panel.bar_h), (len(bracket), 1)))
     state = initial_state(plan, lanes=len(bracket))
     marks = np.array(bracket, dtype=np.int64)

@@ -1,8 +1,7 @@
 """Recompute settled funding from premiums by each venue's rule, and write docs/studies/funding-rules.md.
 
-Market data come from the folder that NARROWS_DATA names (default ../shared/data). The parameters of
-the rules stand here as numbers, with their dates; the page says how far the samples fall short of
-the venue's own.
+Market data come from the folder that NARROWS_DATA names (default ../shared/data). The rules are those
+of the rulebook at the dates of the data; the page says how far the samples fall short of the venue's own.
 """
 
 import os
@@ -17,14 +16,17 @@ import numpy as np
 import polars as pl
 
 from narrows.core.arrays import Float1D, Float2D, FloatArray
+from narrows.core.errors import DataError
+from narrows.core.instrument import instrument
+from narrows.core.time import to_ns
+from narrows.rulebook import FundingRule
+from narrows.rulebook.book import PACKAGED
 from narrows.rulebook.funding import Averaging, accrued_rate, settled_rate
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("NARROWS_DATA") or ROOT.parent / "shared" / "data")
 PAGE = ROOT / "docs" / "studies" / "funding-rules.md"
 MINUTES = 60
-INTEREST, DEAD_BAND = 1e-4, 5e-4  # Binance, OKX since April 2025, Hyperliquid: per 8 h
-DERIBIT_BAND = 2.5e-4
 OKX_CHANGE = (datetime(2025, 4, 10), datetime(2025, 4, 24))  # rolled out in three steps between
 OKX_PERIODS = (  # name, from, to, how many intervals late a rate may be paid
     ("to 2025-04-10", datetime(2022, 3, 1), OKX_CHANGE[0], 2),
@@ -97,12 +99,52 @@ def read(name: str) -> pl.DataFrame:
     return pl.read_parquet(DATA / f"{name}.parquet")
 
 
-def clamped(samples: Float2D, averaging: Averaging, **rule: float) -> Float1D:
-    """Settled rates of eight-hour intervals."""
-    terms: dict[str, Any] = {
-        "interest": INTEREST, "dead_band": DEAD_BAND, "cap": np.inf, "formula_h": 8.0, "interval_h": 8.0
-    }  # fmt: skip
-    return np.asarray(settled_rate(samples, averaging=averaging, **(terms | rule)))
+def span(times: pl.Series) -> tuple[datetime, datetime]:
+    """First and last of some times."""
+    first, last = times.min(), times.max()
+    assert isinstance(first, datetime)
+    assert isinstance(last, datetime)
+    return first, last
+
+
+def rule_of(id_: str, start: datetime, stop: datetime) -> FundingRule:
+    """The rule that the rulebook has from `start` to `stop`; caps may change in between.
+
+    Raises
+    ------
+    DataError
+        If the formula itself changes: the rates before and after are not of one kind.
+    """
+    one, begin = instrument(id_), to_ns(start)
+    found = PACKAGED.funding(one, begin)
+    for time_ns in PACKAGED.changes(one, begin, to_ns(stop)):
+        later = PACKAGED.known(one, time_ns).funding
+        if later is None or formula(later) != formula(found):
+            what = f"the funding formula changes between {start:%Y-%m-%d} and {stop:%Y-%m-%d}"
+            raise DataError(what, id_, "split the period there")
+    return found
+
+
+def formula(rule: FundingRule) -> dict[str, Any]:
+    """The rule as `settled_rate` takes it, for the interval that it is stated for, without its cap."""
+    return {
+        "interest": rule.formula_interest,
+        "dead_band": rule.clamp,
+        "averaging": rule.weights,
+        "formula_h": rule.formula_h,
+        "interval_h": rule.interval_h,
+        "cap": np.inf,
+    }
+
+
+def clamped(samples: Float2D, rule: FundingRule, **other: Any) -> Float1D:
+    """Settled rates by a rule, but for what is said otherwise."""
+    return np.asarray(settled_rate(samples, **(formula(rule) | other)))
+
+
+def inside_band(rule: FundingRule) -> float:
+    """The rate of an interval whose premium is inside the dead band."""
+    return rule.formula_interest * rule.interval_h / rule.formula_h
 
 
 def binance_btc() -> Iterator[Case]:
@@ -115,9 +157,17 @@ def binance_btc() -> Iterator[Case]:
         how="full",
         coalesce=True,
     )
-    rate, samples = intervals(frame, 8)
-    for averaging in ("linear", "equal"):
-        yield Case("Binance BTC", f"{averaging} weights", rate, clamped(samples, averaging), INTEREST)
+    yield from binance("BTC", frame)
+
+
+def binance(coin: str, frame: pl.DataFrame) -> Iterator[Case]:
+    """Both weights, since the data cannot tell which."""
+    rule = rule_of(f"{coin}-USDT-PERP.binance", *span(frame["time"]))
+    rate, samples = intervals(frame, round(rule.interval_h))
+    weights: tuple[Averaging, ...] = ("linear", "equal")
+    for one in weights:
+        made = clamped(samples, rule, averaging=one)
+        yield Case(f"Binance {coin}", f"{one} weights", rate, made, inside_band(rule))
 
 
 def perp_over_spot(name: str, venue: str) -> pl.DataFrame:
@@ -131,9 +181,7 @@ def perp_over_spot(name: str, venue: str) -> pl.DataFrame:
 
 def binance_avax() -> Iterator[Case]:
     """Last trades in place of impact prices and index."""
-    rate, samples = intervals(perp_over_spot("pietroc21/binance_AVAX_1h", "binance"), 8)
-    for averaging in ("linear", "equal"):
-        yield Case("Binance AVAX", f"{averaging} weights", rate, clamped(samples, averaging), INTEREST)
+    yield from binance("AVAX", perp_over_spot("pietroc21/binance_AVAX_1h", "binance"))
 
 
 def okx(coin: str) -> Iterator[Case]:
@@ -143,13 +191,21 @@ def okx(coin: str) -> Iterator[Case]:
     """
     frame = perp_over_spot(f"pietroc21/okx_{coin}_1h", "okx")
     for name, start, stop, latest in OKX_PERIODS:
-        rate, samples = intervals(frame.filter((pl.col("time") >= start) & (pl.col("time") < stop)), 8)
-        old = stop <= OKX_CHANGE[1]
-        made = clamped(samples, "equal", interest=0.0, dead_band=0.0) if old else clamped(samples, "linear")
+        rule = rule_of(f"{coin}-USDT-PERP.okx", start, stop)
+        inside = frame.filter((pl.col("time") >= start) & (pl.col("time") < stop))
+        rate, samples = intervals(inside, round(rule.interval_h))
+        made = clamped(samples, rule)
+        reads = rule.weights + (", clamped" if rule.clamp else "")
         for later in range(latest + 1):
-            reading = f"{'equal' if old else 'linear, clamped'}, paid {LATER[later]}"
+            reading = f"{reads}, paid {LATER[later]}"
             published, recomputed = rate[later:], made[: len(made) - later]
-            yield Case(f"OKX {coin} {name}", reading, published, recomputed, None if old else INTEREST)
+            yield Case(
+                f"OKX {coin} {name}",
+                reading,
+                published,
+                recomputed,
+                inside_band(rule) if rule.clamp else None,
+            )
 
 
 def deribit_sol() -> Iterator[Case]:
@@ -159,6 +215,8 @@ def deribit_sol() -> Iterator[Case]:
         frame[name].cast(pl.Float64).to_numpy()
         for name in ("close_perp", "index_price_deribit", "funding_rate_1h_deribit")
     )
+    rule = rule_of("SOL-USDC-PERP.deribit", *span(frame["timestamp"]))
+    terms = {key: value for key, value in formula(rule).items() if key not in ("averaging", "interval_h")}
     for name, at_end in (
         ("mark and index an hour apart, as stamped", mark),
         ("stamps put right", np.append(np.nan, mark[:-1])),
@@ -167,17 +225,17 @@ def deribit_sol() -> Iterator[Case]:
         path = minutes(premium[:-1], premium[1:])
         known = np.isfinite(path).all(axis=1) & np.isfinite(rate[1:])
         lasted = np.full(MINUTES, 1.0 / MINUTES)
-        rule = {"interest": 0.0, "dead_band": DERIBIT_BAND, "cap": np.inf, "formula_h": 8.0}
-        accrued = np.array([accrued_rate(hour, lasted, **rule) for hour in path[known]])
-        yield Case("Deribit SOL", name, rate[1:][known], accrued, 0.0)
+        accrued = np.array([accrued_rate(hour, lasted, **terms) for hour in path[known]])
+        yield Case("Deribit SOL", name, rate[1:][known], accrued, inside_band(rule))
 
 
 def hyperliquid_btc() -> Iterator[Case]:
     """The venue's own hourly mean of its premium."""
     frame = read("yuchengzhang966/hyperliquid_BTC_funding_premium_1h")
     rate, premium = (frame[name].cast(pl.Float64).to_numpy() for name in ("funding_rate", "premium"))
-    hourly = clamped(premium[:, None], "equal", cap=0.04, interval_h=1.0)
-    yield Case("Hyperliquid BTC", "the published mean", rate, hourly, INTEREST / 8.0)
+    rule = rule_of("BTC-USDC-PERP.hyperliquid", *span(frame["time"].cast(pl.Datetime("ms"))))
+    hourly = clamped(premium[:, None], rule, cap=rule.cap)
+    yield Case("Hyperliquid BTC", "the published mean", rate, hourly, inside_band(rule))
 
 
 def cases() -> list[Case]:
@@ -214,8 +272,8 @@ TEXT = """
   index. A gap between bid and ask that the impact formula counts as 0 is premium here.
 - **Deribit**: last trade of the perpetual over the index at the ends of the hours, in place of the mark each millisecond.
 
-Parameters: interest {interest:g} and dead band {band:g} per 8 h (Deribit: 0 and {deribit:g}); no cap but Hyperliquid's
-0.04 an hour. The sources' intervals are taken as 8 h (Hyperliquid, Deribit: 1 h).
+Parameters, from the rulebook at the dates of the data: interest {interest:g} and dead band {band:g} per 8 h (Deribit: 0 and
+{deribit:g}); no cap but Hyperliquid's {cap:g} an hour. The sources' intervals are taken as 8 h (Hyperliquid, Deribit: 1 h).
 
 ## What it shows
 
@@ -254,8 +312,9 @@ def text(found: list[Case]) -> str:
         late = frame.filter(pl.col("time") >= OKX_PERIODS[2][1]).select(pl.col("close").median() * 1e4)
         return float(late.item())
 
-    def pinned(rates: Float1D) -> float:
-        return float((np.abs(rates - INTEREST) < 5e-9).mean())
+    def pinned(case: Case, rates: Float1D) -> float:
+        assert case.pinned_at is not None
+        return float((np.abs(rates - case.pinned_at) < 5e-9).mean())
 
     hl, btc, avax = named("Hyperliquid")[0], named("Binance BTC"), named("Binance AVAX")[0]
     sol, okx_avax = named("OKX SOL to"), named("OKX AVAX to")
@@ -267,18 +326,22 @@ def text(found: list[Case]) -> str:
         for name, part in (("sol", sol), ("avax", okx_avax))
         for lag, case in enumerate(part)
     }
+    late = OKX_PERIODS[2][1], OKX_PERIODS[2][1]
+    general, narrow = rule_of("BTC-USDT-PERP.binance", *late), rule_of("SOL-USDC-PERP.deribit", *late)
     return TEXT.format(
-        samples=8 * 3600 // 5, interest=INTEREST, band=DEAD_BAND, deribit=DERIBIT_BAND,
+        samples=round(general.interval_h * 3600 / general.sample_s),
+        interest=general.formula_interest, band=general.clamp, deribit=narrow.clamp,
+        cap=rule_of("BTC-USDC-PERP.hyperliquid", *late).cap,
         hl=hl, hl_worst=hl.off_bps.max() / 1e4,
         linear=btc[0].off_bps.mean(), equal=btc[1].off_bps.mean(),
         linear_r=btc[0].correlation, equal_r=btc[1].correlation,
         stamped=stamped.correlation, right=right.correlation, **lags,
         okx_low=min(case.correlation for case in new), okx_high=max(case.correlation for case in new),
         sol_under=under("SOL"), avax_under=under("AVAX"),
-        sol_pin=pinned(late_sol.published), avax_pin=pinned(late_avax.published),
+        sol_pin=pinned(late_sol, late_sol.published), avax_pin=pinned(late_avax, late_avax.published),
         okx_off=np.median(max(sol, key=lambda case: case.correlation).off_bps),
         okx_least=min(sol[0].published), okx_worst=max(case.off_bps.max() for case in sol),
-        avax_r=avax.correlation, avax_pub=pinned(avax.published), avax_re=pinned(avax.recomputed),
+        avax_r=avax.correlation, avax_pub=pinned(avax, avax.published), avax_re=pinned(avax, avax.recomputed),
         der_in=(right.off_bps <= 0.1).mean(), der_worst=right.off_bps.max(),
     )  # fmt: skip
 

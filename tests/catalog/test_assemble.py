@@ -282,7 +282,10 @@ def test_a_delivery_without_any_price_is_refused_until_there_is_one(folder: Fold
     assert np.isnan(before.settlement).all()
     within = panel(folder.catalog, [SPOT, DATED], 2 * HOUR_NS)
     _same(within.settlement[14:17, 1], [np.nan, 49, np.nan])
-    aged = "its own last close, 2 h before delivery, no delivery price in the catalogue"
+    aged = (
+        "its own last close, 2 h before delivery, no delivery price in the catalogue; "
+        "how long its index is averaged is on no record"
+    )
     assert within.notes[-1] == f"settlement of {DATED}: {aged}"
     _feed(folder, "settlements", "BTC-USDT-20240102", [32], price=[50.25])
     assert panel(folder.catalog, [SPOT, DATED], HOUR_NS).settlement[31, 1] == 50.25

@@ -108,7 +108,14 @@ def test_a_wrong_type_is_named_with_its_path(section: str, line: str, path: str)
             "leverage 2.5 with a maintenance of 0.4 is liquidated at once",
         ),
         ("venues.okx", "margin = 'portfolio'", "venues.okx", "not built yet"),
-        ("venues.okx", "top_up = 'restore'", "venues.okx", "not built yet"),
+        ("venues.okx", "top_up = 'restore'\nmargin = 'isolated'", "venues.okx.top_up", "not topped up"),
+        ("venues.okx", "top_up = 'restore'\ntransfer_delay_h = 'never'", "venues.okx.top_up", "never arrive"),
+        ("venues.okx", "top_up_at = 1.0", "venues.okx.top_up_at", "at 1 it is liquidated"),
+        ("venues.okx", "haircut = 1.1", "venues.okx.haircut", "leaves [0, 1]"),
+        ("venues.okx", "debt_limit = -1.0", "venues.okx.debt_limit", "negative"),
+        ("venues.okx", "transfer_fee = -1.0", "venues.okx.transfer_fee", "negative"),
+        ("venues.okx", "coin_apr = { ETH = 30.0 }", "venues.okx.coin_apr.ETH", "give a fraction"),
+        ("venues.okx", "price_band = 0.0", "venues.okx.price_band", "not positive"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_named_with_its_path(
@@ -228,7 +235,7 @@ def test_just_inside_the_limits_is_accepted(section: str, line: str) -> None:
 
 def test_the_full_example_names_every_key_and_no_other() -> None:
     text = (EXAMPLES / "desk.toml").read_text("utf-8")
-    uncommented = re.sub(r"^# (?=\w+ *= )", "", text, flags=re.MULTILINE)
+    uncommented = re.sub(r"^# (?=\w+ *= |\[\[)", "", text, flags=re.MULTILINE)
     tables: dict[str, Any] = tomllib.loads(uncommented)
     tables["venues"] = tables["venues"]["binance"]
     built = {
@@ -238,6 +245,8 @@ def test_the_full_example_names_every_key_and_no_other() -> None:
         "venues": config.Venue,
         "risk": config.Risk,
     }
+    (event,) = tables.pop("events")
+    assert set(event) == set(config.Happening.__struct_fields__)
     assert set(tables) == {*built, "strategy", "fx", "hurdle"}
     for section, kind in built.items():
         assert set(tables[section]) == set(kind.__struct_fields__), section

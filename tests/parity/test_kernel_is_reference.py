@@ -12,17 +12,8 @@ from narrows.core.config import Desk
 from narrows.core.panel import Panel
 from narrows.core.spread import spreads
 from narrows.sim.backtest import features_of, joined, run_segment
-from narrows.sim.layout import (
-    Layout,
-    Market,
-    State,
-    Trace,
-    in_force,
-    initial_state,
-    market,
-    prepared,
-    schedule,
-)
+from narrows.sim.inputs import market, prepared
+from narrows.sim.layout import Layout, Market, State, Trace, in_force, initial_state, schedule
 from narrows.sim.reference import Reference
 from random_market import Restless, random_desk, random_panel
 
@@ -41,7 +32,12 @@ class Run:
         self.spreads = spreads(self.panel.instruments)
         self.plans = schedule(self.desk, self.panel, self.spreads)
         self.plan: Layout = self.plans[0][1]
-        self.market: Market = market(self.panel, features_of(self.strategy, self.panel, self.spreads))
+        self.market: Market = market(
+            self.desk,
+            self.panel,
+            features_of(self.strategy, self.panel, self.spreads),
+            self.plan.wallet_names,
+        )
         self.params: Float2D = rng.uniform(0.2, 1.0, (lanes, 1))
         self.bracket: Int1D = np.arange(lanes, dtype=np.int64) % 2
 
@@ -117,6 +113,7 @@ def compare(run: Run, lane: int, state: State, trace: Trace) -> Reference:
         same_bits(trace.wallet_equity, twin.wallet_equity, "wallet equity")
         same_bits(trace.margin_ratio, twin.margin_ratio, "margin ratio")
         same_bits(trace.residual[:, 0], twin.residuals, "residuals")
+        same_bits(trace.transit[:, 0], twin.transits, "in transit")
     if lane == len(run.bracket) - 1:
         if run.bracket[lane]:
             same_bits(trace.margin_high_low, twin.margin_high_low, "margin ratio, high and low")
@@ -145,6 +142,10 @@ def test_the_random_runs_visit_what_matters() -> None:
         "isolated",
         "along",
         "quanto",
+        "adl",
+        "recalls",
+        "repayments",
+        "sent",
     )
     seen = dict.fromkeys(kinds, 0)
     delisted = set()
@@ -153,8 +154,11 @@ def test_the_random_runs_visit_what_matters() -> None:
         legs = run.plan.legs
         assert np.isfinite(trace.equity).all()
         reasons = trace.fill_where[:, 3]
-        for reason, name in enumerate(("trades", "liquidations", "deliveries")):
+        for reason, name in enumerate(
+            ("trades", "liquidations", "deliveries", "adl", "recalls", "repayments")
+        ):
             seen[name] += int((reasons == reason).sum())
+        seen["sent"] += int((trace.transit > 0.0).sum())
         seen["insurance"] += int((state.ledger[-4:, 7] > 0).sum())
         where, what = trace.fill_where, trace.fill_what
         held: dict[tuple[int, int], float] = {}

@@ -171,6 +171,7 @@ def _result(
         paid_on=book.mark,
         fx=np.ones_like(book.mark),
         ledger_path=path,
+        in_transit=np.zeros(len(time_ns)),
         residual_delta=np.abs(held.sum(axis=1)) / equity,
         fills=fills,
         liquidated_high_low=fills.liquidations,

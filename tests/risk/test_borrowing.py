@@ -12,6 +12,7 @@ from narrows.risk.borrowing import (
     BEGUN,
     CONTINUOUS,
     STRUCK,
+    clock_of,
     hours_charged,
     interest,
     lendable,
@@ -19,6 +20,7 @@ from narrows.risk.borrowing import (
     penalty,
     recalled,
 )
+from narrows.rulebook import BorrowRule
 from risk import plain_collateral as plain
 
 approx = pytest.approx
@@ -80,6 +82,13 @@ def test_trap_L_a_coin_borrowed_for_thirty_days_costs_interest() -> None:
         assert interest(100_000.0, 0.0876, charged) == approx(720.0)
 
 
+def test_a_rule_says_when_its_clock_strikes() -> None:
+    assert clock_of(BorrowRule(charged="begun")) == (BEGUN, HOUR_NS, 0)
+    assert clock_of(BorrowRule(charged="struck", minute=5.0)) == (STRUCK, HOUR_NS, 5 * MINUTE_NS)
+    assert clock_of(BorrowRule(charged="struck", every_h=24.0)) == (STRUCK, DAY_NS, 0)
+    assert clock_of(BorrowRule(charged="continuous"))[0] == CONTINUOUS
+
+
 def test_a_daily_clock_charges_a_day_at_midnight() -> None:
     assert hours_charged(STRUCK, DAY_NS, 0, at("20:00"), at("20:00"), at("23:59")) == 0.0
     assert hours_charged(STRUCK, DAY_NS, 0, at("20:00"), at("20:00"), DAY_NS + 1) == 24.0
@@ -126,10 +135,10 @@ def test_only_what_is_owed_beyond_the_allowance_bears_interest() -> None:
 
 
 def test_beyond_the_limit_the_rate_grows_with_a_power_of_its_use() -> None:
-    assert penalty(100.0, 100.0, 3.0) == 1.0
-    assert penalty(120.0, 100.0, 3.0) == approx(1.728)
-    assert penalty(120.0, 100.0, 0.0) == 1.0
-    assert penalty(120.0, math.inf, 3.0) == 1.0
+    assert penalty(100.0, 100.0, 3) == 1.0
+    assert penalty(120.0, 100.0, 3) == approx(1.728)
+    assert penalty(120.0, 100.0, 0) == 1.0
+    assert penalty(120.0, math.inf, 3) == 1.0
 
 
 @pytest.mark.parametrize(

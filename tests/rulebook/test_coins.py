@@ -94,7 +94,7 @@ def sliced(rows: str) -> str:
         (BORROW + "minute = 60.0", "borrow[1].minute", "beyond the next strike"),
         (BORROW + "minute = -5.0", "borrow[1].minute", "beyond the next strike"),
         (BORROW + "repaid_to = 1.1", "borrow[1].repaid_to", "leaves [0, 1]"),
-        (BORROW + "penalty_power = -3.0", "borrow[1].penalty_power", "negative"),
+        (BORROW + "penalty_power = -3", "borrow[1].penalty_power", "negative"),
     ],
 )
 def test_what_cannot_be_is_refused_with_its_place(text: str, where: str, what: str) -> None:

@@ -1,5 +1,6 @@
 """What holds whatever the market, the desk and the strategy: over random ones."""
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,8 @@ from narrows.core.arrays import Float2D
 from narrows.core.config import Desk
 from narrows.core.panel import Panel
 from narrows.core.spread import spreads
-from narrows.sim.layout import Layout, State, Trace, exchange_rates, layout
+from narrows.sim.layout import Layout, State, Trace, layout
+from narrows.sim.rates import exchange_rates
 from random_market import Restless, random_desk, random_panel
 from tiny_market import PERP, PERP_BETA, lanes, play, tiny_desk, tiny_panel
 
@@ -27,6 +29,9 @@ FREE: dict[str, Any] = {
     "cash_apr": 0.0,
     "delivery_bps": 0.0,
     "delivery": "at_once",
+    "debt_limit": 1e30,
+    "coin_apr": {},
+    "transfer_fee": 0.0,
 }
 COLLATERAL: list[tuple[str, ...] | None] = [None, (), ("USDT",), ("BTC",)]
 TRADED, LIQUIDATED = 0, 1
@@ -56,6 +61,7 @@ def drawn(seed: int, flat: bool, bracket: tuple[int, int] = (0, 1), **keys: Any)
     }
     desk = replace(desk, venues=venues, rules=() if flat else desk.rules)  # a new rule may liquidate
     if flat:
+        desk = replace(desk, events=())
         level = rng.uniform(29_000, 31_000, len(panel.instruments))
         for name in (*PRICES, "settlement"):
             panel = panel.with_field(name, np.where(np.isnan(panel.fields[name]), np.nan, level))
@@ -107,6 +113,8 @@ def test_a_trade_leaves_the_margined_notional_within_leverage_of_margin_equity(s
     legs, trace = run.plan.legs, run.trace
     traded = np.zeros_like(trace.quantity)
     fx = last_known(exchange_rates(run.desk, run.panel))[:, legs.column]
+    rows = legs.haircuts.first
+    weight = np.array([legs.haircuts.weight[a] if b > a else 0.0 for a, b in pairwise(rows.tolist())])
     for bar, leg, size in fills(run, 0, TRADED):
         traded[bar, leg] += size
     for bar in np.flatnonzero((traded != 0.0).any(axis=1)).tolist():
@@ -119,7 +127,7 @@ def test_a_trade_leaves_the_margined_notional_within_leverage_of_margin_equity(s
             def margin(held: Any, w: int = w, bar: int = bar, price: Any = price) -> tuple[float, float]:
                 mine, spot = legs.wallet == w, legs.spot == 1
                 gross = np.where(spot, np.maximum(-held, 0.0), np.abs(held))[mine] @ price[mine]
-                idle = np.where(spot, np.maximum(held, 0.0) * (1.0 - legs.weight), 0.0)[mine] @ price[mine]
+                idle = np.where(spot, np.maximum(held, 0.0) * (1.0 - weight), 0.0)[mine] @ price[mine]
                 return float(gross), float(trace.wallet_equity[bar - 1, w] - idle)
 
             (was, had), (gross, equity) = margin(before), margin(before + traded[bar])
@@ -133,7 +141,7 @@ def test_a_trade_leaves_the_margined_notional_within_leverage_of_margin_equity(s
 def test_a_liquidated_wallet_owes_nothing_and_an_empty_one_stays_empty(
     seed: int, bracket: tuple[int, int]
 ) -> None:
-    run = drawn(seed, flat=False, bracket=bracket)
+    run = drawn(seed, flat=False, bracket=bracket, top_up="none")
     equity = run.trace.wallet_equity
     for bar, leg, _ in fills(run, 0, LIQUIDATED):
         w = run.plan.legs.wallet[leg]

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
 
@@ -41,7 +42,21 @@ def test_hyperliquid_pays_on_its_index(venue: str, price: float) -> None:
 def test_a_rule_that_changes_at_a_date_changes_the_price_from_then_on() -> None:
     since = rule("funding", since="2024-06-20T08:00:00Z", pays_on="oracle")
     panel = tiny_panel([SPOT, PERP], mark=(100, [100] * 4), index=(NAN, INDEX), funding=(NAN, 0.01))
-    paid = play(tiny_desk(rules=(since,)), panel, {0: (0.0, -2.0)}).ledger_path[:, 1]
+    result = play(tiny_desk(rules=(since,)), panel, {0: (0.0, -2.0)})
+    paid = result.ledger_path[:, 1]
     # bar 1 opens at 07:00, bar 2 at 08:00
     assert paid.tolist() == pytest.approx([0.0, 2.0, 3.8, 5.6])
     assert math.isclose(paid[2] - paid[1], 2 * INDEX * 0.01)
+    assert result.paid_on[:, 1].tolist() == [100, 100, INDEX, INDEX]
+
+
+def test_what_the_report_says_was_paid_is_what_was_paid() -> None:
+    """Rate times held times the price of each bar is the ledger's funding, though the rule changes."""
+    changes = (("08", "oracle"), ("10", "mark"))
+    back = [rule("funding", since=f"2024-06-20T{hour}:00:00Z", pays_on=paid) for hour, paid in changes]
+    marks = [100.0, 101.0, 103.0, 99.0, 98.0, 97.0]
+    panel = tiny_panel([SPOT, PERP], mark=(100, marks), index=(NAN, INDEX), funding=(NAN, 0.01))
+    result = play(tiny_desk(rules=back), panel, {0: (0.0, -2.0)})
+    assert result.paid_on[:, 1].tolist() == [100.0, 101.0, INDEX, INDEX, 98.0, 97.0]
+    owed = -result.funding[:, 1] * result.position[:, 1] * result.paid_on[:, 1]
+    assert np.cumsum(owed).tolist() == pytest.approx(result.ledger_path[:, 1].tolist())

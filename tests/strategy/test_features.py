@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from narrows.core.panel import Panel
 from narrows.core.spread import spreads
 from narrows.market.synthetic import synthetic_market
-from narrows.sim.layout import prepared
+from narrows.sim.inputs import prepared
 from narrows.strategy.cash_and_carry import CashAndCarry
 from narrows.strategy.funding_carry import FundingCarry
 from narrows.strategy.protocol import Strategy

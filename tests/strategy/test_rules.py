@@ -117,6 +117,37 @@ def test_cash_and_carry_enters_only_within_its_window_of_delivery(
     assert asked.about(carry(0.3, left_h), FLAT) == wanted
 
 
+@pytest.mark.parametrize(("left_h", "wanted"), [(24.1, LONG), (24.0, FLAT), (1.0, FLAT)])
+def test_cash_and_carry_leaves_so_long_before_delivery_to_roll(
+    left_h: float, wanted: tuple[float, float]
+) -> None:
+    asked = Asked(CashAndCarry(nearest_h=48.0, roll_h=24.0))
+    assert asked.about(carry(0.3, left_h), LONG) == wanted
+    with pytest.raises(ValueError, match="less than nearest_h"):
+        CashAndCarry(nearest_h=24.0, roll_h=24.0)
+
+
+@pytest.mark.parametrize(("strategy", "seen"), [(BY_FUNDING, funding), (BY_BASIS, carry)])
+@pytest.mark.parametrize(
+    ("apr", "held", "wanted"),
+    [
+        (0.5, (8.0, -5.0), (5.0, -5.0)),  # a part of the short was liquidated
+        (0.5, (5.0, -8.0), (5.0, -5.0)),
+        (-0.5, (-8.0, 5.0), (-5.0, 5.0)),
+        (0.5, (8.0, -7.85), (8.0, -7.85)),  # less than 2 % apart: not worth the fees
+        (0.5, (8.0, -7.83), (7.83, -7.83)),
+        (0.0, (8.0, -5.0), FLAT),  # what is left anyway is not evened out first
+        (math.nan, (8.0, -5.0), (8.0, -5.0)),
+    ],
+)
+def test_uneven_legs_are_cut_to_the_smaller(
+    strategy: Strategy, seen: Any, apr: float, held: tuple[float, float], wanted: tuple[float, float]
+) -> None:
+    assert Asked(strategy).about(seen(apr), held) == wanted
+    if apr == 0.5:  # an inverse leg counts in quote: its coins make up for the difference
+        assert Asked(strategy).about([*seen(apr)[:-1], 0.0], held) == held
+
+
 def test_cash_and_carry_is_held_to_delivery_unless_told_otherwise() -> None:
     assert Asked(CashAndCarry()).about(carry(-50.0, left_h=1.0), LONG) == LONG
 

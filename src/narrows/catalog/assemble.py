@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from narrows.catalog.delivery import mean_before_delivery
 from narrows.catalog.grid import Grid, added, as_of, check_lengths, grid_of, known, merged, of_life
 from narrows.catalog.holes import missing_bars, missing_settlements, thin_bars
 from narrows.catalog.life import Last, begun, end_of, span
@@ -15,6 +16,8 @@ from narrows.core.errors import ConfigError, DataError
 from narrows.core.instrument import Instrument
 from narrows.core.panel import Panel
 from narrows.core.time import DAY_NS, HOUR_NS, iso
+from narrows.rulebook import Rulebook
+from narrows.rulebook.book import PACKAGED
 
 # How old the last known value may be at a close; 0 = one bar of the panel.
 MAX_AGE_NS = {"marks": 0, "quotes": 0, "depth_profile": 12 * HOUR_NS, "borrow": 31 * DAY_NS}
@@ -37,8 +40,8 @@ def _times(frame: pl.DataFrame, name: str = "time") -> Int1D:
 class _Reader:
     """Every series of one instrument, each read once and no more of it than is wanted."""
 
-    def __init__(self, catalog: Catalog, one: Instrument, grid: Grid) -> None:
-        self.catalog, self.one, self.grid = catalog, one, grid
+    def __init__(self, catalog: Catalog, one: Instrument, grid: Grid, rules: Rulebook) -> None:
+        self.catalog, self.one, self.grid, self.rules = catalog, one, grid, rules
         self.where = f"catalogue {catalog.root}"
 
     def rows(self, table: str, columns: Sequence[str], before_ns: int = 0, after_ns: int = 0) -> pl.DataFrame:
@@ -163,14 +166,15 @@ def _column(reader: _Reader, leave_out: bool) -> tuple[dict[str, Float1D], list[
     notes += _mark_note(one, mark, close)
     joined["mark"] = np.where(np.isnan(mark), close, mark)
     joined |= reader.joined("quotes", ("bid", "ask"))
-    borrow = reader.joined("borrow", ("apr",))
+    borrow = reader.joined("borrow", ("apr", "available"))
     if borrow:
-        joined["borrow"] = borrow["apr"]
+        joined |= {"borrow": borrow["apr"], "available": borrow["available"]}
     depth, said = _depth(reader)
     joined |= depth
     published = reader.rows("settlements", ("price",))
     last = Last(int(bars["time"][-1]), float(bars["close"][-1]))
-    end = end_of(one, grid, last, spanned[1], published, joined.get("index", unknown), reader.where)
+    mean = mean_before_delivery(reader.catalog, one, grid, reader.rules)
+    end = end_of(one, grid, last, spanned[1], published, mean, joined.get("index", unknown), reader.where)
     if end is not None:
         column["settlement"] = grid.placed(np.array([end.row]), np.array([end.price]))
     paid, missing = _funding(reader, bars, spanned, close)
@@ -180,7 +184,7 @@ def _column(reader: _Reader, leave_out: bool) -> tuple[dict[str, Float1D], list[
 
 
 def _filled(
-    catalog: Catalog, chosen: Sequence[Instrument], grid: Grid, leave_out: bool
+    catalog: Catalog, chosen: Sequence[Instrument], grid: Grid, leave_out: bool, rules: Rulebook
 ) -> tuple[dict[str, Float2D], list[str]]:
     """The arrays of a Panel, filled one instrument after the other, and what is to be said of each.
 
@@ -189,7 +193,7 @@ def _filled(
     fields: dict[str, Float2D] = {}
     notes = []
     for number, one in enumerate(chosen):
-        column, said = _column(_Reader(catalog, one, grid), leave_out)
+        column, said = _column(_Reader(catalog, one, grid, rules), leave_out)
         notes += said
         for name, values in column.items():
             if name not in fields:
@@ -205,6 +209,7 @@ def panel(
     start_ns: int = 0,
     end_ns: int = 0,
     leave_out: bool = False,
+    rules: Rulebook = PACKAGED,
 ) -> Panel:
     """Aligned arrays of instruments, each row holding only what was known at its close.
 
@@ -222,6 +227,8 @@ def panel(
     leave_out : bool
         Whether instruments without bars in the window may be left out, said in `Panel.notes`;
         otherwise they are an error.
+    rules : Rulebook
+        Says over how long a venue averages the index that its futures are delivered at.
 
     Notes
     -----
@@ -236,10 +243,7 @@ def panel(
       scaled in proportion.
     - Funding settled at s is in the row of the first close ≥ s; several in one row are added, and
       so are their intervals. Settlements that were due and are missing are said.
-    - Settlement, in the row where a life ends: the delivery price, else the index, else the future's own
-      last close if it is no older than one bar. For other instruments: the price that the settlements
-      table has for a delisting, in its row. Bars that end a day or more before the window does: the last
-      close, in the row a day later, when it is known that none came.
+    - Settlement, in the row where a life ends: see `narrows.catalog.life.end_of`.
 
     Raises
     ------
@@ -255,6 +259,6 @@ def panel(
     chosen = named(catalog, instruments)
     spans = {one.id: span(catalog, one) for one in chosen}
     grid, notes = grid_of(spans, bar_ns, start_ns, end_ns, f"catalogue {catalog.root}")
-    fields, said = _filled(catalog, chosen, grid, leave_out)
+    fields, said = _filled(catalog, chosen, grid, leave_out, rules)
     prices = Panel.of(chosen, grid.closes, bar_ns, notes + begun(spans, grid) + said, **fields)
     return traded(prices, leave_out, f"catalogue {catalog.root}")

@@ -15,6 +15,7 @@ from narrows.core.errors import ConfigError
 from narrows.core.panel import Panel
 from narrows.core.time import HOUR_NS
 from narrows.market.synthetic import synthetic_market
+from narrows.sim.terms import rules_of
 
 DEMO = "demo"  # the catalogue name that means the embedded synthetic market
 _DEMO_MARKET = "the demo market"
@@ -29,7 +30,15 @@ def load_desk(path: str | Path) -> Desk:
         If a file cannot be read or is not usable: one line with the path of the key.
     """
     desk = parse(text_of(path), Path(path).name)
-    return replace(desk, rules=tuple(text_of(Path(path).parent / name) for name in desk.data.rules))
+    return replace(desk, rules=tuple(_rule_file(Path(path), name) for name in desk.data.rules))
+
+
+def _rule_file(desk: Path, name: str) -> str:
+    try:
+        return text_of(desk.parent / name)
+    except ConfigError as error:
+        remedy = "paths start at the folder of the desk file"
+        raise ConfigError(f"{error.where}: {error.what}", f"{desk.name}: data.rules", remedy) from None
 
 
 def load_panel(desk: Desk) -> Panel:
@@ -59,7 +68,7 @@ def as_stored(desk: Desk) -> Panel:
         return traded(_demo_panel(desk), selected, _DEMO_MARKET)
     catalog = open_catalog(desk.data.catalog)
     ids = [one.id for one in universe(catalog, desk.universe)]
-    prices = panel(catalog, ids, desk.bar_ns, desk.start_ns, desk.end_ns, leave_out=selected)
+    prices = panel(catalog, ids, desk.bar_ns, desk.start_ns, desk.end_ns, selected, rules_of(desk))
     return with_rates(prices, desk, catalog)
 
 

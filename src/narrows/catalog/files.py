@@ -82,9 +82,14 @@ def matching(root: Path, file: str) -> list[Path]:
     Raises
     ------
     DataError
-        If there is none.
+        If there is none, or the name is no pattern below the folder.
     """
-    found = sorted(path for path in root.glob(file) if path.is_file())
+    try:
+        found = sorted(path for path in root.glob(file) if path.is_file())
+    except (NotImplementedError, ValueError):  # an absolute one; ** beside letters
+        what = f"{file!r} is no pattern of files below a folder"
+        remedy = "write it from --root on, with ** for whole folders only; no absolute path"
+        raise DataError(what, str(root), remedy) from None
     if not found:
         raise DataError("no file matches", str(root / file), "check `file` in the mapping and --root")
     return found

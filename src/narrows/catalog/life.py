@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from narrows.catalog.delivery import Mean
 from narrows.catalog.grid import Grid
 from narrows.catalog.store import Catalog, Series
 from narrows.core.arrays import Float1D
@@ -55,12 +56,20 @@ def begun(spans: Mapping[str, tuple[int, int]], grid: Grid) -> list[str]:
 
 
 def end_of(
-    one: Instrument, grid: Grid, last: Last, ended: int, published: pl.DataFrame, index: Float1D, where: str
+    one: Instrument,
+    grid: Grid,
+    last: Last,
+    ended: int,
+    published: pl.DataFrame,
+    mean: Mean,
+    index: Float1D,
+    where: str,
 ) -> End | None:
     """How an instrument's life ends inside the window, None if it does not.
 
     - Delivery or delisting at the price of the settlements table.
-    - Delivery without one: at the index, else at its own last close if that is at most one bar old.
+    - Delivery without one: at the mean of the index over the venue's window, else at the index, else
+      at its own last close if that is at most one bar old.
     - Bars that end SILENT_NS or more before the window does: at the last close, SILENT_NS after it.
       This looks ahead: that no bar comes after the silence is asked of the whole catalogue. An
       instrument that is silent for longer and then comes back is not settled.
@@ -75,6 +84,8 @@ def end_of(
         The close of its last bar in the catalogue, ns.
     published : DataFrame
         Rows of the settlements table in the window.
+    mean : Mean
+        Of the index before delivery.
     index : (rows,)
         The index at each close, NaN where it is not known.
     where : str
@@ -88,7 +99,7 @@ def end_of(
     """
     silent = last.time_ns == ended and ended + SILENT_NS <= grid.end
     if grid.start < one.expiry_ns <= grid.end:
-        found = _delivered(one, grid, last, published, index)
+        found = _delivered(one, grid, last, published, mean, index)
         if found is None and not (silent and ended + SILENT_NS <= one.expiry_ns):
             what = f"no price for the delivery of {one.id} at {iso(one.expiry_ns)}"
             remedy = "ingest a settlements table that has it, end the window before, or leave it out"
@@ -107,20 +118,22 @@ def end_of(
 
 
 def _delivered(
-    one: Instrument, grid: Grid, last: Last, published: pl.DataFrame, index: Float1D
+    one: Instrument, grid: Grid, last: Last, published: pl.DataFrame, mean: Mean, index: Float1D
 ) -> End | None:
     row = grid.row_of(one.expiry_ns)
     age_ns = one.expiry_ns - last.time_ns
     aged = f"{hours(age_ns):g} h before delivery" if age_ns > 0 else "a running average by then"
+    why = f"; {mean.words}" if np.isnan(mean.price) and mean.words else ""
     candidates = (
         ("", float(published["price"][-1]) if published.height else np.nan),
+        (mean.words, mean.price),
         ("index at delivery", float(index[row])),
         (f"its own last close, {aged}", last.close if age_ns <= grid.bar_ns else np.nan),
     )
     for words, price in candidates:
         if not np.isnan(price):
-            note = f"settlement of {one.id}: {words}, no delivery price in the catalogue" if words else ""
-            return End(row, price, note)
+            said = f"settlement of {one.id}: {words}, no delivery price in the catalogue{why}"
+            return End(row, price, said if words else "")
     return None
 
 

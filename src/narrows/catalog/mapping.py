@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from narrows.catalog.clock import offset_ns
 from narrows.catalog.files import text_of
 from narrows.catalog.schema import INSTRUMENTS, TABLES
-from narrows.catalog.source import RATE_UNITS, Clock, Source, Specification, SymbolRule
+from narrows.catalog.source import RATE_UNITS, Clock, FileDay, Source, Specification, SymbolRule
 from narrows.core.config import convert, midnights, require, toml_tables
 from narrows.core.errors import ConfigError
 from narrows.core.instrument import instrument
@@ -107,11 +107,17 @@ def _check_funding(source: Source, where: str) -> None:
     duration_ns(source.snap_to, f"{where}.snap_to")
 
 
-def _check_rule(source: Source, rule: SymbolRule, where: str) -> None:
+def _groups(pattern: str, where: str) -> int:
+    """How many groups a regular expression has."""
     try:
-        groups = re.compile(rule.pattern).groups
+        return re.compile(pattern).groups
     except re.error as error:
-        raise ConfigError(f"not a regular expression: {error}", f"{where}.pattern", "") from None
+        remedy = "see the syntax of Python's re"
+        raise ConfigError(f"not a regular expression: {error}", where, remedy) from None
+
+
+def _check_rule(source: Source, rule: SymbolRule, where: str) -> None:
+    groups = _groups(rule.pattern, f"{where}.pattern")
     for key in ("dates", "names"):
         for group in getattr(rule, key):
             inside = group.isdecimal() and 1 <= int(group) <= groups
@@ -150,6 +156,10 @@ def _check_clock(clock: Clock, where: str) -> None:
             raise ConfigError(f"unknown zone {clock.zone!r}", f"{where}.zone", remedy) from None
     counted = clock.epoch is None or clock.format in _COUNTED
     require(counted, "nothing counts from it", f"{where}.epoch", "it belongs to " + ", ".join(_COUNTED))
+    if isinstance(clock.epoch, FileDay):
+        groups = _groups(clock.epoch.file, f"{where}.epoch.file")
+        remedy = r"put the day in one, as _(\d{8})\."
+        require(groups > 0, "no group in the pattern", f"{where}.epoch.file", remedy)
 
 
 def _check_time(source: Source, where: str) -> None:

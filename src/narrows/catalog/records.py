@@ -16,6 +16,8 @@ from narrows.core.errors import DataError
 
 _STEP = re.compile(r"([^.\[\]]+)(?:\[([^=\]]+)=([^\]]*)\])?(?:\.|$)")
 
+_WIDEST = 2**63
+
 Reader = Callable[[Any], Any]
 
 
@@ -47,9 +49,13 @@ def _reader(column: str, where: str) -> Reader:
     return read
 
 
-def _series(name: str, values: list[Any]) -> pl.Series:
+def _series(name: str, values: list[Any], where: str) -> pl.Series:
     """Numbers as numbers, text as text; where both occur, or objects, all as text."""
     kinds = {type(value) for value in values if value is not None}
+    wide = next((value for value in values if type(value) is int and not -_WIDEST <= value < _WIDEST), None)
+    if wide is not None:
+        what = f"an integer beyond 64 bits in {name!r}: {wide}"
+        raise DataError(what, where, "leave the column out, or bring the file with it as text")
     if kinds <= {int, float}:
         return pl.Series(name, values, dtype=pl.Int64 if kinds == {int} else pl.Float64, strict=False)
     if kinds == {bool}:
@@ -76,7 +82,7 @@ def table_of(text: str, columns: Sequence[str], records: str, where: str) -> pl.
     Raises
     ------
     DataError
-        If it is not JSON, or no list of objects is there.
+        If it is not JSON, no list of objects is there, or an integer is beyond 64 bits.
     """
     try:
         whole = msgspec.json.decode(text)
@@ -91,4 +97,4 @@ def table_of(text: str, columns: Sequence[str], records: str, where: str) -> pl.
         columns = list(dict.fromkeys(key for one in found for key in one))
     read = {name: [reader(one) for one in found] for name in columns for reader in [_reader(name, where)]}
     there = [name for name, values in read.items() if any(value is not None for value in values)]
-    return pl.DataFrame([_series(name, read[name]) for name in there])
+    return pl.DataFrame([_series(name, read[name], where) for name in there])

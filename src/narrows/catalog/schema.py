@@ -176,12 +176,13 @@ TABLES: dict[str, Table] = {
         rules=(_within("rate", 0.25, "is its unit percent or bps?"),),
     ),
     "borrow": Table(
-        version=1,
+        version=2,
         columns={
             "time": _time("from when the rate holds"),
             "apr": Column(pl.Float64, "fraction per 365 days, simple", "what borrowing the base costs"),
+            "available": _amount("what may be borrowed of it"),
         },
-        rules=(_within("apr", 10.0, "is its unit percent or bps?"),),
+        rules=(_within("apr", 10.0, "is its unit percent or bps?"), *_not_negative("available")),
     ),
     "settlements": Table(
         version=1,

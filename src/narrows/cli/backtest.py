@@ -93,7 +93,8 @@ def default_report(result: Result, currency: str | None = None) -> Path:
 def print_result(result: Result) -> None:
     """The result as tables for people."""
     told = summary(result)
-    out.print(f"[bold]{result.desk.name}[/]  {told['start']} → {told['end']}, {told['bars']} bars")
+    out.print(result.desk.name, style="bold", end="")
+    out.print(f"  {told['start']} → {told['end']}, {told['bars']} bars")
     out.print(verdict(result))
     out.print()
     start = _amount(result, result.equity_start)

@@ -23,8 +23,9 @@ class _Output(Console):
         raise BrokenPipeError
 
 
-out = _Output(highlight=False, soft_wrap=True, width=_PIPE)
-err = Console(stderr=True, highlight=False)
+# no markup: a name that a user chose may hold brackets
+out = _Output(highlight=False, markup=False, soft_wrap=True, width=_PIPE)
+err = Console(stderr=True, highlight=False, markup=False)
 
 
 def print_json(value: Any) -> None:

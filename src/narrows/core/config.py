@@ -56,6 +56,26 @@ class Data(_Strict, frozen=True, kw_only=True):
     repair: tuple[Repair, ...] = ()
 
 
+class Happening(_Strict, frozen=True, kw_only=True):
+    """[[events]]: what a venue did unasked, at `start` or, with `end`, from then until before it.
+
+    adl: a `share` of positions on `side` is closed, at `price` or else the mark, in the bar of `start`.
+    halt, reduce_only: instruments do not trade, or only to smaller positions. no_withdrawals: cash
+    stays there. recall: no more than `available` coins may be owed, the rest is bought back.
+    """
+
+    venue: str
+    kind: Literal["adl", "halt", "reduce_only", "no_withdrawals", "recall"]
+    start: datetime
+    reason: str
+    end: datetime | None = None
+    coins: tuple[str, ...] = ()  # default: all
+    side: Literal["long", "short"] = "short"
+    share: float = 1.0
+    price: float | None = None
+    available: float = 0.0
+
+
 class Universe(_Strict, frozen=True, kw_only=True):
     """[universe]: named instruments, or a selection from the catalogue."""
 
@@ -77,7 +97,14 @@ class Venue(_Strict, frozen=True, kw_only=True):
     max_leverage: float = 3.0
     collateral: tuple[str, ...] | None = None  # None: every coin counts
     transfer_delay_h: float | Literal["never"] = 1.0
+    transfer_fee: float = 0.0  # of one transfer, in the desk's currency
+    transfer_min: float = 0.0
     top_up: Literal["none", "restore"] = "none"
+    top_up_at: float = 0.5  # margin ratio
+    haircut: float | None = None  # of owned coins as margin; None: the rulebook's
+    debt_limit: float | None = None  # of the wallet's cash below zero; None: the rulebook's
+    detect_h: float = 0.0
+    price_band: float | None = None
     taker_bps: float | None = None  # None: the rulebook's fee at the start date
     maker_bps: float | None = None
     latency_ms: float = 50.0
@@ -91,6 +118,7 @@ class Venue(_Strict, frozen=True, kw_only=True):
     borrow_apr: float = 0.10
     cash_borrow_apr: float = 0.08
     cash_apr: float = 0.0
+    coin_apr: dict[str, float] = {}
 
 
 class Risk(_Strict, frozen=True, kw_only=True):
@@ -142,6 +170,7 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     parameters: dict[str, Any]
     venues: dict[str, Venue]
     fx: dict[str, Rate]
+    events: tuple[Happening, ...]
     risk: Risk
     hurdle: Hurdle
     rules: tuple[str, ...] = ()  # texts of data.rules
@@ -188,18 +217,26 @@ def require(condition: bool, what: str, where: str, remedy: str) -> None:
 def _check_venue(venue: Venue, risk: Risk, bar_ns: int, at: str) -> None:
     portfolio = "margin 'portfolio' is not built yet"
     require(venue.margin != "portfolio", portfolio, at, 'use margin = "cross" or "isolated"')
-    require(venue.top_up == "none", f"top_up {venue.top_up!r} is not built yet", at, 'use top_up = "none"')
-    for key in ("capital_share", "derivatives_share"):
+    restores = venue.top_up == "restore"
+    alone = "an isolated position is not topped up"
+    require(not (restores and venue.margin == "isolated"), alone, f"{at}.top_up", 'use margin = "cross"')
+    stays = "nothing can be sent where transfers never arrive"
+    require(not (restores and venue.transfer_delay_h == "never"), stays, f"{at}.top_up", "give a delay")
+    ratio = f"{venue.top_up_at} leaves (0, 1): at 1 it is liquidated"
+    require(0 < venue.top_up_at < 1, ratio, f"{at}.top_up_at", "give a margin ratio, 0.5")
+    for coin, apr in venue.coin_apr.items():
+        require(0 <= apr < 10, f"{apr} a year", f"{at}.coin_apr.{coin}", "give a fraction, 0.03 for 3 %")
+    for key in ("capital_share", "derivatives_share", "haircut"):
         share = getattr(venue, key)
         require(share is None or 0 <= share <= 1, f"{share} leaves [0, 1]", f"{at}.{key}", "give a fraction")
-    for key in ("max_leverage", "depth_usd", "maintenance", "borrow_maintenance"):
+    for key in ("max_leverage", "depth_usd", "maintenance", "borrow_maintenance", "price_band"):
         value = getattr(venue, key)
         require(
             value is None or 0 < value < math.inf, f"{value} is not positive and finite", f"{at}.{key}", ""
         )
     for key in (
         "half_spread_bps", "liquidation_fee_bps", "delivery_bps", "borrow_apr", "cash_borrow_apr", "cash_apr",
-        "latency_ms",
+        "latency_ms", "transfer_fee", "transfer_min", "debt_limit", "detect_h",
     ):  # fmt: skip
         value = getattr(venue, key)
         require(
@@ -280,6 +317,28 @@ def midnights(table: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _events(listed: object, where: str) -> tuple[Happening, ...]:
+    """[[events]], checked one by one."""
+    tables = listed if isinstance(listed, list) and all(isinstance(one, dict) for one in listed) else None
+    require(tables is not None, "not a list of tables", where, "write [[events]] above each")
+    found = []
+    for number, one in enumerate(tables or ()):
+        at = f"{where}[{number}]"
+        event = convert(midnights(one), Happening, at)
+        lasting = event.kind != "adl"
+        require(lasting == (event.end is not None), "end goes with all but adl", f"{at}.end", "")
+        ordered = event.end is None or to_ns(event.start) < to_ns(event.end)
+        require(ordered, f"end {event.end} is not after start {event.start}", f"{at}.end", "give a later end")
+        require(0 < event.share <= 1, f"share {event.share} leaves (0, 1]", f"{at}.share", "give a fraction")
+        for key in ("price", "available"):
+            value = getattr(event, key)
+            sane = value is None or 0 <= value < math.inf
+            require(sane, f"{value} is negative or not finite", f"{at}.{key}", "")
+        require(bool(event.reason.strip()), "no reason", f"{at}.reason", "say why, it stands in the report")
+        found.append(event)
+    return tuple(found)
+
+
 def _rates(section: dict[str, Any], where: str) -> dict[str, Rate]:
     """[fx]: what one unit of a currency is worth in the desk's: a number, a pair, or two pairs."""
     found: dict[str, Rate] = {}
@@ -305,7 +364,8 @@ def parse(text: str, where: str = "desk file") -> Desk:
         One line: what is wrong, the path of the key, what to do.
     """
     tables = toml_tables(text, where, "see examples/desk.toml")
-    known = ("desk", "data", "universe", "strategy", "venues", "fx", "risk", "hurdle")
+    known = ("desk", "data", "universe", "strategy", "venues", "fx", "risk", "hurdle", "events")
+    events = _events(tables.pop("events", []), f"{where}: events")
     for key, section in tables.items():
         require(key in known, "unknown section", f"{where}: {key}", "known sections are " + ", ".join(known))
         require(
@@ -339,6 +399,7 @@ def parse(text: str, where: str = "desk file") -> Desk:
         parameters=parameters,
         venues=venues,
         fx=_rates(tables.get("fx", {}), f"{where}: fx"),
+        events=events,
         risk=risk,
         hurdle=hurdle,
     )

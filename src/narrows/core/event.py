@@ -8,8 +8,15 @@ from typing import Literal
 
 import msgspec
 
-FillReason = Literal["trade", "liquidation", "settlement"]
-FILL_REASONS: tuple[FillReason, ...] = ("trade", "liquidation", "settlement")
+FillReason = Literal["trade", "liquidation", "settlement", "adl", "recall", "repayment"]
+FILL_REASONS: tuple[FillReason, ...] = (
+    "trade",
+    "liquidation",
+    "settlement",
+    "adl",
+    "recall",
+    "repayment",
+)
 
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -43,7 +50,9 @@ class Account(_Record, frozen=True, kw_only=True):
 
     `cash` by wallet, in its own currency; `position`, `coin` and `marks` by leg. What a currency is
     worth in the desk's: `fx` of each leg's quote, `cash_fx` of each wallet's cash. `posted`: margin
-    of isolated legs.
+    of isolated legs. `transit` by wallet: what is on its way there, in the desk's. `blind` by spread: bars
+    until what a venue did there is to be noticed. `available` by leg: coins that may be borrowed, NaN =
+    no limit.
     """
 
     cash: tuple[float, ...]
@@ -53,6 +62,9 @@ class Account(_Record, frozen=True, kw_only=True):
     fx: tuple[float, ...]
     cash_fx: tuple[float, ...]
     posted: tuple[float, ...]
+    transit: tuple[float, ...] = ()
+    blind: tuple[int, ...] = ()
+    available: tuple[float, ...] = ()
 
 
 class Refused(_Record, frozen=True, kw_only=True):

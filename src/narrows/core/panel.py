@@ -26,6 +26,7 @@ FIELDS: dict[str, str] = {
     "funding": "funding rate settled at the close, fraction per its own interval; NaN = no settlement",
     "funding_h": "that interval in hours",
     "borrow": "what borrowing the base costs, APR",
+    "available": "base amount that may be borrowed; NaN = no limit is known",
     "settlement": "price at which a position ends, in the row of delivery or delisting only",
     "volume": "base amount traded",
     "fx": "what one unit of the quote currency is worth in the desk's currency at the close",

@@ -86,6 +86,7 @@ class Result:
     paid_on: Float2D  # (T, L) price that funding is paid on: the mark, or the index if the venue says so
     fx: Float2D  # (T, L) what one unit of the leg's quote currency is worth in the reporting currency
     ledger_path: Float2D  # (T, C) cumulative
+    in_transit: Float1D  # (T,) cash between wallets: equity beside that of the wallets
     residual_delta: Float1D  # (T,) unhedged delta over equity
     fills: Fills
     liquidated_high_low: Fills  # the liquidations of the run that is judged at highs and lows too

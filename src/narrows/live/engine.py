@@ -14,8 +14,9 @@ from narrows.core.panel import FIELDS, Panel
 from narrows.core.spread import Spread
 from narrows.execution.plan import plan
 from narrows.sim.backtest import check_status, features_of
+from narrows.sim.inputs import market, prepared
 from narrows.sim.kernel import consult
-from narrows.sim.layout import Layout, in_force, initial_state, market, prepared, schedule, scratch
+from narrows.sim.layout import Layout, in_force, initial_state, schedule, scratch
 from narrows.sim.layout import State as Books
 from narrows.sim.liquidation import standing
 from narrows.strategy.protocol import Strategy
@@ -73,6 +74,11 @@ def _books(plan: Layout, state: State, account: Account) -> Books:
     books.cash_fx[:] = account.cash_fx
     books.exchange[:] = books.fx / books.cash_fx[plan.legs.wallet]
     books.posted[:, 0] = account.posted
+    if account.transit:
+        books.transit[:, 0, 0] = account.transit
+        books.moving[0] = np.count_nonzero(books.transit)
+        books.blind[:, 0] = account.blind
+        books.available[:] = account.available
     if state.memory:
         books.memory[:, 0] = state.memory
     return books
@@ -83,14 +89,15 @@ def _decide(engine: Engine, state: State, account: Account) -> Decision:
     panel = _panel(engine, state.history)
     features = features_of(engine.strategy, panel, engine.spreads)
     last = panel.rows(len(panel) - 1, len(panel))
-    arrays = market(last, features[-1:])
+    names = engine.plans[0][1].wallet_names
+    arrays = market(engine.desk, last, features[-1:], names)
     plan = in_force(engine.plans, int(last.time_ns[0]) - panel.bar_ns)
     books = _books(plan, state, account)
     room = scratch(plan)
     legs, wallets = plan.legs, plan.wallets
     for w in range(len(plan.wallet_names)):
-        equity, margin_equity, _, gross, borrowed = standing(legs, books, w, 0, books.mark)
-        room.worth[w] = equity, gross, borrowed, margin_equity
+        equity, margin_equity, maintenance, gross, borrowed = standing(legs, books, w, 0, books.mark)
+        room.worth[w] = equity, gross, borrowed, margin_equity, maintenance, 0.0
     params = engine.strategy.params(panel.bar_h).reshape(1, -1)
     consult(engine.strategy.decide.native, arrays, legs, wallets, books, params, room, 0, 0)
     check_status(books, last, engine.spreads, engine.desk.strategy)

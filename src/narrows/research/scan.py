@@ -18,7 +18,8 @@ from narrows.core.panel import Panel
 from narrows.core.spread import Spread, spreads
 from narrows.core.time import YEAR_H, iso
 from narrows.core.units import to_bps
-from narrows.sim.layout import Layout, layout, prepared
+from narrows.sim.inputs import prepared
+from narrows.sim.layout import Layout, layout
 
 NORMAL_H = 30 * 24.0  # what "normal" is measured over
 FUNDING_H = 72.0  # trailing funding

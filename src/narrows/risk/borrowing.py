@@ -8,9 +8,16 @@ hour-old loan may have cost two.
 import math
 
 from narrows.core.cache import compiled
-from narrows.core.time import HOUR_NS
+from narrows.core.time import HOUR_NS, MINUTE_NS
+from narrows.rulebook.coins import BorrowRule
 
 BEGUN, STRUCK, CONTINUOUS = range(3)
+STYLES = {"begun": BEGUN, "struck": STRUCK, "continuous": CONTINUOUS}
+
+
+def clock_of(rule: BorrowRule) -> tuple[int, int, int]:
+    """Style, period and offset of a rule's clock, as `hours_charged` takes them; nanoseconds."""
+    return STYLES[rule.charged], round(rule.every_h * HOUR_NS), round(rule.minute * MINUTE_NS)
 
 
 @compiled
@@ -67,7 +74,7 @@ def owed(cash: float, free: float) -> float:
 
 
 @compiled
-def penalty(borrowed: float, limit: float, power: float) -> float:
+def penalty(borrowed: float, limit: float, power: int) -> float:
     """What the rate is multiplied by: 1 within the limit, ``(borrowed / limit) ** power`` beyond it.
 
     References
@@ -76,7 +83,9 @@ def penalty(borrowed: float, limit: float, power: float) -> float:
     """
     if not borrowed > limit:
         return 1.0
-    factor: float = (borrowed / limit) ** power
+    factor = 1.0
+    for _ in range(power):
+        factor *= borrowed / limit
     return factor
 
 

@@ -5,12 +5,14 @@ counts: the haircut rises from slice to slice. Realised losses are paid from the
 zero it is a debt, up to a limit, beyond which the venue sells collateral and repays.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from narrows.core.arrays import Float1D, Int1D
+from narrows.core.arrays import Float1D, Int1D, read_only
 from narrows.core.cache import compiled
+from narrows.rulebook.coins import CollateralRule
 
 
 class Haircuts(NamedTuple):
@@ -24,6 +26,19 @@ class Haircuts(NamedTuple):
     in_coin: Int1D  # (A,) whether the floors of an asset are coins of it; else US dollars
     floor: Float1D  # (rows,) where the slice begins
     weight: Float1D  # (rows,) share of the slice that counts as margin: 1 − haircut
+
+
+def haircuts_of(rules: Sequence[CollateralRule | None]) -> Haircuts:
+    """The arrays of these assets' rules, in their order; None = the asset is no collateral."""
+    arrays = [(np.empty(0), np.empty(0)) if rule is None else rule.arrays() for rule in rules]
+    return Haircuts(
+        read_only(np.cumsum([0, *(len(floors) for floors, _ in arrays)]).astype(np.int64)),
+        read_only(
+            np.array([rule is not None and rule.floors_in == "coin" for rule in rules], dtype=np.int64)
+        ),
+        read_only(np.concatenate([np.empty(0), *(floors for floors, _ in arrays)])),
+        read_only(np.concatenate([np.empty(0), *(weights for _, weights in arrays)])),
+    )
 
 
 @compiled

@@ -65,7 +65,7 @@ class BorrowRule(msgspec.Struct, frozen=True, kw_only=True):
         Share of `overdraft_limit` still owed after that; 0 = all is repaid.
     interest_free : float
         The part of a negative balance that costs nothing.
-    penalty_power : float
+    penalty_power : int
         Beyond `loan_limit` the rate is multiplied by ``(borrowed / limit) ** power``; 0 = not.
     """
 
@@ -77,7 +77,7 @@ class BorrowRule(msgspec.Struct, frozen=True, kw_only=True):
     overdraft_limit: float | None = None
     repaid_to: float = 0.0
     interest_free: float = 0.0
-    penalty_power: float = 0.0
+    penalty_power: int = 0
 
 
 def check_collateral(given: Mapping[str, Any], where: str) -> None:

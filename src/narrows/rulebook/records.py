@@ -144,7 +144,7 @@ class _Borrow(_CoinRow, frozen=True, kw_only=True):
     overdraft_limit: float | None = None
     repaid_to: float | None = None
     interest_free: float | None = None
-    penalty_power: float | None = None
+    penalty_power: int | None = None
 
 
 ROWS: Mapping[Part | CoinPart, type[_CoinRow]] = {

@@ -17,6 +17,7 @@ from narrows.core.panel import Panel
 from narrows.core.result import Fills, Provenance, Result
 from narrows.core.spread import Spread, spreads
 from narrows.core.time import iso
+from narrows.sim.inputs import market, prepared
 from narrows.sim.kernel import BAD_TARGET, run
 from narrows.sim.layout import (
     Layout,
@@ -25,12 +26,10 @@ from narrows.sim.layout import (
     Trace,
     in_force,
     initial_state,
-    known_rates,
-    market,
-    prepared,
     schedule,
     scratch,
 )
+from narrows.sim.rates import known_rates
 from narrows.strategy.protocol import Strategy
 from narrows.strategy.registry import strategy as find_strategy
 
@@ -52,6 +51,7 @@ def blank_trace(bars: int, layout: Layout, lanes: int, room: int) -> Trace:
         margin_high_low=np.full((bars, wallets), np.nan),
         ledger=np.zeros((bars, len(CATEGORIES))),
         residual=np.zeros((bars, 1)),
+        transit=np.zeros((bars, 1)),
         fill_where=np.zeros((room, 4), dtype=np.int64),
         fill_what=np.zeros((room, 5)),
         fills=np.zeros(1, dtype=np.int64),
@@ -239,7 +239,7 @@ def backtest(
     plan = plans[0][1]
     features = features_of(chosen, seen, found)
     check_causal(chosen, seen, found, features)
-    arrays = market(seen, features)
+    arrays = market(desk, seen, features, plan.wallet_names)
     params = np.ascontiguousarray(np.tile(chosen.params(panel.bar_h), (2, 1)))
     bracket = np.array([CLOSE_ONLY, HIGH_LOW], dtype=np.int64)
     state = initial_state(plan, lanes=2)
@@ -251,7 +251,7 @@ def backtest(
         parts.append(part)
         if progress:
             progress(stop, len(panel))
-    result = result_of(desk, panel, chosen, found, plan, state, joined(parts))
+    result = result_of(desk, panel, chosen, found, plans, state, joined(parts))
     check_marks(result, panel)
     check_ledger(result)
     return result
@@ -335,18 +335,28 @@ def check_marks(result: Result, panel: Panel) -> None:
                 )
 
 
+def _paid_on(plans: Sequence[tuple[int, Layout]], panel: Panel, mark: Float2D) -> Float2D:
+    """Price that funding is paid on by the rule of each bar, shape (bars, legs): the mark or the index."""
+    price = mark.copy()
+    for start, stop, rules in _segments(plans, panel, len(panel)):
+        index = panel.index[start:stop, rules.legs.column]
+        by_index = (rules.legs.oracle == 1) & (index > 0.0)
+        price[start:stop][by_index] = index[by_index]
+    return read_only(price)
+
+
 def result_of(
     desk: Desk,
     panel: Panel,
     strategy: Strategy,
     found: Sequence[Spread],
-    plan: Layout,
+    plans: Sequence[tuple[int, Layout]],
     state: State,
     trace: Trace,
 ) -> Result:
-    """What a run wrote down, as a Result; `panel` has the bars that it ran over."""
+    """What a run wrote down, as a Result; `panel` has the bars that it ran over, `plans` their layouts."""
+    plan = plans[0][1]
     legs = [f"{found[leg.spread].id} {leg.instrument}" for leg in plan.leg_names]
-    index = panel.index[:, plan.legs.column]
     settled, interval = (
         read_only(np.where(plan.legs.spot, np.nan, field[:, plan.legs.column]))
         for field in (panel.funding, panel.funding_h)
@@ -365,10 +375,11 @@ def result_of(
         margin_ratio_high_low=trace.margin_high_low,
         funding=settled,
         funding_h=interval,
-        paid_on=read_only(np.where((plan.legs.oracle == 1) & (index > 0.0), index, trace.mark)),
+        paid_on=_paid_on(plans, panel, trace.mark),
         fx=read_only(known_rates(desk, panel)[:, plan.legs.column]),
         ledger_path=trace.ledger,
         residual_delta=trace.residual[:, 0],
+        in_transit=trace.transit[:, 0],
         fills=_fills(trace, panel, CLOSE_ONLY),
         liquidated_high_low=_fills(trace, panel, len(state.trips) - 1).liquidations,
         ledger=Ledger(tuple(legs) + plan.wallet_names, np.ascontiguousarray(state.ledger[:, :, CLOSE_ONLY])),

@@ -30,7 +30,9 @@ EDGE = 1e-9  # of a position
 class LegBook:
     """One leg: what it is, what it holds."""
 
+    spread: int
     column: int
+    asset: int
     wallet: int
     spot: bool
     inverse: bool
@@ -48,7 +50,11 @@ class LegBook:
     delivery_fee: float
     oracle: bool
     along: bool
-    weight: float
+    coin_apr: float
+    conversion: float
+    loan: int
+    detect: int
+    band: float
     lot: float
     min_notional: float
     quantity: float = 0.0
@@ -58,6 +64,8 @@ class LegBook:
     target: float = 0.0
     fx: float = 1.0
     exchange: float = 1.0
+    charged: float = 0.0
+    available: float = math.nan
 
     @property
     def trading_cost(self) -> float:
@@ -77,6 +85,7 @@ class SpreadBook:
     legs: list[int]
     queued: bool = False
     opened: bool = False
+    blind: int = 0
     memory: list[float] = field(default_factory=lambda: [0.0] * MEMORY)
 
 
@@ -88,17 +97,27 @@ class WalletBook:
     leverage: float
     cash_apr: float
     cash_borrow_apr: float
+    share: float
+    debt_limit: float
+    debt_kept: float
+    top_up_at: float
+    delay: int
+    transfer_fee: float
+    transfer_min: float
     cash: float
     fx: float
+    coming: list[float]
     equity: float = 0.0
     margin_equity: float = 0.0
     gross: float = 0.0
     reserved: float = 0.0
+    maintenance: float = 0.0
+    ratio: float = 0.0
 
 
 def _facts_of(plan: Layout) -> list[dict[str, Any]]:
     """What a layout says of each leg."""
-    told = [name for name in Legs._fields if name not in ("tiers", "first")]
+    told = [name for name in Legs._fields if name not in ("tiers", "haircuts", "sale", "first")]
     columns = [getattr(plan.legs, name).tolist() for name in told]
     return [dict(zip(told, row, strict=True)) for row in zip(*columns, strict=True)]
 
@@ -118,25 +137,32 @@ class Books:
         params: Sequence[float],
         bracket: bool,
     ) -> None:
-        fields = [name for name in Market._fields if name != "features"]
+        fields = [name for name in Market._fields if name not in ("features", "acts", "hour")]
         self.rows = {name: getattr(market, name).tolist() for name in fields}
+        self.acts = {name: rows.tolist() for name, rows in market.acts._asdict().items()}
+        self.hours = market.hour.tolist()
         self.features = market.features.tolist()
-        self.tiers = plan.legs.tiers
+        self.tiers, self.haircuts, self.sale = plan.legs.tiers, plan.legs.haircuts, plan.legs.sale.tolist()
         self.legs = [LegBook(**facts) for facts in _facts_of(plan)]
         self.spreads = [SpreadBook(list(range(a, b))) for a, b in pairwise(plan.legs.first.tolist())]
+        scalars = ("bar_years", "loan_years")
         terms = {
-            name: getattr(plan.wallets, name).tolist() for name in Wallets._fields if name != "bar_years"
+            name: getattr(plan.wallets, name).tolist() for name in Wallets._fields if name not in scalars
         }
+        longest = max(1, *terms["delay"])
         capital, worth = plan.wallet_capital.tolist(), plan.wallet_fx.tolist()
         self.wallets = [
             WalletBook(
-                **{name: values[w] for name, values in terms.items()}, cash=capital[w] / worth[w], fx=worth[w]
+                **{name: values[w] for name, values in terms.items()},
+                cash=capital[w] / worth[w],
+                fx=worth[w],
+                coming=[0.0] * longest,
             )
             for w in range(len(capital))
         ]
         for leg, rate in zip(self.legs, plan.leg_fx.tolist(), strict=True):
             leg.fx, leg.exchange = rate, rate / self.wallets[leg.wallet].fx
-        self.bar_years = plan.wallets.bar_years
+        self.bar_years, self.loan_years = plan.wallets.bar_years, plan.wallets.loan_years
         self.params = list(params)
         self.bracket = bracket
         self.ledger = [[0.0] * len(CATEGORIES) for _ in range(len(self.legs) + len(self.wallets))]
@@ -149,6 +175,7 @@ class Books:
         self.marks: list[list[float]] = []
         self.quantities: list[list[float]] = []
         self.residuals: list[float] = []
+        self.transits: list[float] = []
         self.peak = 0.0
         for amount in capital:
             self.peak += amount
@@ -158,10 +185,13 @@ class Books:
 
     def obey(self, plan: Layout) -> None:
         """The rules changed: from here on the facts of the legs are those of another layout."""
-        self.tiers = plan.legs.tiers
+        self.tiers, self.haircuts, self.sale = plan.legs.tiers, plan.legs.haircuts, plan.legs.sale.tolist()
         for leg, facts in zip(self.legs, _facts_of(plan), strict=True):
             for name, value in facts.items():
                 setattr(leg, name, value)
+        for w, wallet in enumerate(self.wallets):
+            wallet.debt_limit = float(plan.wallets.debt_limit[w])
+            wallet.debt_kept = float(plan.wallets.debt_kept[w])
 
     # -- what moves money
 
@@ -243,15 +273,24 @@ class Books:
         self.pay(i, -slip * notional, "slippage")
         paid = (fee * leg.fx, slip * notional * leg.fx)
         self.fills.append((t, i, FILL_REASONS.index(reason), quantity, fill, price, *paid))
+        if reason in ("recall", "repayment"):
+            self.unseen(leg)
+
+    def unseen(self, leg: LegBook) -> None:
+        """A venue moved a leg unasked: its spread is not decided on until the desk notices."""
+        spread = self.spreads[leg.spread]
+        spread.blind = max(spread.blind, leg.detect)
 
     def close(self, t: int, i: int, quantity: float, price: float, reason: str) -> None:
-        """Close `quantity` of what a leg holds at `price`: delivered or liquidated, each with its own fee."""
+        """Close `quantity` of what a leg holds at `price`, with the fee of what closed it; ADL has none."""
         leg = self.legs[i]
         notional = abs(quantity) if leg.inverse else abs(quantity) * price
         delivered = reason == "settlement"
-        fee = (leg.delivery_fee if delivered else leg.liquidation_fee) * notional
+        fee = {"settlement": leg.delivery_fee, "liquidation": leg.liquidation_fee}.get(reason, 0.0) * notional
         self.change(i, -quantity, price, "settlement" if delivered else "basis")
-        self.pay(i, -fee, reason)
+        self.pay(i, -fee, "settlement" if delivered else "liquidation")
+        if not delivered:
+            self.unseen(leg)
         self.fills.append((t, i, FILL_REASONS.index(reason), -quantity, price, price, fee * leg.fx, 0.0))
 
     def needed(self, i: int, price: float) -> float:
@@ -274,6 +313,10 @@ class Books:
         margin = leg.posted + self.worth(leg, price) * leg.exchange
         return margin - self.needed(i, price) * leg.exchange
 
+    def pledged(self, i: int, prices: Sequence[float]) -> float:
+        """What a long spot leg counts as margin: see `unasked.py`."""
+        raise NotImplementedError
+
     def standing(self, w: int, prices: Sequence[float]) -> Standing:
         """A wallet at some prices, in its own currency; long spot counts by its collateral weight."""
         found = Standing(self.wallets[w].cash, self.wallets[w].cash, 0.0, 0.0)
@@ -283,7 +326,7 @@ class Books:
             if leg.spot:
                 value = leg.quantity * price * leg.exchange
                 found.equity += value
-                found.margin_equity += value * leg.weight if leg.quantity > 0.0 else value
+                found.margin_equity += self.pledged(i, prices) if leg.quantity > 0.0 else value
                 if leg.quantity < 0.0:
                     found.maintenance += self.needed(i, price) * leg.exchange
                     found.gross -= value * self.burden(i, leg.quantity, price)

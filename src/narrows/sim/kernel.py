@@ -15,8 +15,19 @@ from numba.extending import intrinsic
 
 from narrows.core.arrays import Float1D, Float2D, FloatArray, Int1D
 from narrows.core.cache import compiled, inlined
+from narrows.sim.forced import (
+    arrive,
+    barred,
+    deleverage,
+    loans,
+    on_the_way,
+    recall,
+    repay,
+    restore,
+)
 from narrows.sim.layout import Legs, Market, Scratch, State, Trace, Wallets
 from narrows.sim.liquidation import (
+    fails,
     judge_inside_bar,
     liquidate,
     liquidate_leg,
@@ -47,7 +58,7 @@ from narrows.sim.physics import (
 )
 from narrows.strategy.decider import POINTER
 
-DUST = 1e-12  # of the equity: a position smaller than this is float noise
+DUST = 1e-12  # of the equity: a position or a trade smaller than this is float noise
 BAD_TARGET = 99  # status of a decide that left a target which is not finite
 
 
@@ -76,13 +87,14 @@ def _fill(market: Market, legs: Legs, state: State, trace: Trace, t: int) -> Non
     """
     for s in range(state.queued.shape[0]):
         for k in range(state.queued.shape[1]):
+            state.blind[s, k] = max(state.blind[s, k] - 1, 0)
             if not state.queued[s, k]:
                 continue
             state.queued[s, k] = 0
             tradable = True
             for i in range(legs.first[s], legs.first[s + 1]):
                 wanted = state.target[i, k] != state.quantity[i, k]
-                if wanted and not market.open[t, legs.column[i]] > 0.0:
+                if wanted and barred(market, legs, state, t, i, k):
                     tradable = False
             if not tradable:
                 continue
@@ -121,6 +133,7 @@ def _mark(market: Market, legs: Legs, state: State, t: int) -> None:
     """Move every leg to its new mark; a leg without one keeps the last."""
     for i in range(legs.column.shape[0]):
         mark = market.mark[t, legs.column[i]]
+        state.available[i] = market.available[t, legs.column[i]]
         if not mark > 0.0:
             continue
         last = state.mark[i]
@@ -187,16 +200,7 @@ def _accrue(market: Market, legs: Legs, wallets: Wallets, state: State, trace: T
                     notional = quantity if legs.inverse[i] else quantity * price
                     pay(legs, state, i, k, -notional * rate, FUNDING)
         if legs.spot[i]:
-            for k in range(lanes):
-                if state.quantity[i, k] < 0.0:
-                    pay(
-                        legs,
-                        state,
-                        i,
-                        k,
-                        state.quantity[i, k] * mark * market.borrow[t, c] * wallets.bar_years,
-                        BORROW,
-                    )
+            loans(market, legs, wallets, state, t, i)
         delivery = market.settlement[t, c]
         if delivery > 0.0:
             for k in range(lanes):
@@ -236,10 +240,10 @@ def _residual(legs: Legs, state: State, s: int, k: int) -> float:
 def _judge(legs: Legs, state: State, trace: Trace, t: int, row: int, k: int, worth: Float2D) -> float:
     """Margin check of every wallet of a lane on the marks; returns the equity of all together.
 
-    `worth` (W, 4) receives equity, margined notional, cash that is not its own, margin equity, in the
-    currency of each wallet's cash.
+    `worth` (W, 6) receives equity, margined notional, cash that is not its own, margin equity,
+    maintenance, in the currency of each wallet's cash, and the margin ratio. Cash on its way counts.
     """
-    total = 0.0
+    total = on_the_way(state, k)
     for w in range(state.cash.shape[0]):
         ratio = 0.0
         for i in range(legs.wallet.shape[0]):
@@ -251,7 +255,7 @@ def _judge(legs: Legs, state: State, trace: Trace, t: int, row: int, k: int, wor
                     liquidate_leg(legs, state, trace, t, i, k, state.mark[i])
         equity, margin_equity, maintenance, gross, borrowed = standing(legs, state, w, k, state.mark)
         ratio = max(ratio, ratio_of(margin_equity, maintenance))
-        if maintenance > 0.0 and margin_equity <= maintenance:
+        if fails(equity, margin_equity, maintenance):
             liquidate(legs, state, trace, t, w, k, state.mark)
             equity, margin_equity, maintenance, gross, borrowed = standing(legs, state, w, k, state.mark)
         total += equity * state.cash_fx[w]
@@ -259,8 +263,9 @@ def _judge(legs: Legs, state: State, trace: Trace, t: int, row: int, k: int, wor
         worth[w, 1] = gross
         worth[w, 2] = borrowed
         worth[w, 3] = margin_equity
+        worth[w, 4] = maintenance
+        worth[w, 5] = ratio
         if k == 0 and row < trace.mark.shape[0]:
-            trace.wallet_equity[row, w] = equity * state.cash_fx[w]
             trace.margin_ratio[row, w] = ratio
     return total
 
@@ -282,7 +287,7 @@ def _settle_up(legs: Legs, state: State, s: int, k: int) -> float:
 
 
 @inlined
-def _book(legs: Legs, state: State, trace: Trace, row: int, k: int, total: float) -> None:
+def _book(legs: Legs, state: State, trace: Trace, row: int, k: int, total: float, worth: Float2D) -> None:
     """The books of a lane at the end of a bar: drawdown, residual delta, and the trace."""
     residual = 0.0
     for s in range(state.opened.shape[0]):
@@ -295,9 +300,12 @@ def _book(legs: Legs, state: State, trace: Trace, row: int, k: int, total: float
         trace.equity[row, k] = total
     if k == 0 and row < trace.mark.shape[0]:
         trace.residual[row, 0] = exposed
+        trace.transit[row, 0] = on_the_way(state, k)
         for i in range(legs.column.shape[0]):
             trace.mark[row, i] = state.mark[i]
             trace.quantity[row, i] = state.quantity[i, 0]
+        for w in range(worth.shape[0]):
+            trace.wallet_equity[row, w] = worth[w, 0] * state.cash_fx[w]
         for c in range(state.ledger.shape[1]):
             booked = 0.0
             for i in range(state.ledger.shape[0]):
@@ -369,6 +377,8 @@ def _queue(
         if legs.quanto[i]:
             price *= state.fx[i]
         change = order(held, native(legs, state, i, wanted), price, lot, legs.min_notional[i])
+        if wanted != 0.0 and abs(change) < native(legs, state, i, DUST * position[count]):
+            change = 0.0
         state.target[i, k] = held + change
         moving = moving and change != 0.0
     if moving:
@@ -397,10 +407,12 @@ def consult(
     width = features.shape[2]
     memory = state.memory
     worth, position, target = scratch.worth, scratch.position, scratch.target
-    equity = 0.0
+    equity = on_the_way(state, k)
     for w in range(worth.shape[0]):
         equity += worth[w, 0] * state.cash_fx[w]
     for s in range(state.queued.shape[0]):
+        if state.blind[s, k] > 0:
+            continue
         first = legs.first[s]
         count = legs.first[s + 1] - first
         for j in range(count):
@@ -459,6 +471,7 @@ def run(
     for t in range(start, stop):
         if room > 0 and trace.fills[0] + 3 * count * lanes > room:
             return t
+        recall(market, legs, state, trace, t)
         _fill(market, legs, state, trace, t)
         for k in range(lanes):
             if bracket[k]:
@@ -468,8 +481,12 @@ def run(
         _exchange(market, legs, wallets, state, t)
         _mark(market, legs, state, t)
         _accrue(market, legs, wallets, state, trace, t)
+        deleverage(market, legs, state, trace, t)
         for k in range(lanes):
+            arrive(state, k)
+            repay(market, legs, wallets, state, trace, t, k)
             total = _judge(legs, state, trace, t, t - start, k, scratch.worth)
-            _book(legs, state, trace, t - start, k, total)
+            total -= restore(market, legs, wallets, state, t, k, scratch.worth, total)
+            _book(legs, state, trace, t - start, k, total, scratch.worth)
             consult(decide, market, legs, wallets, state, params, scratch, t, k)
     return stop

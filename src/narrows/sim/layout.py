@@ -4,6 +4,7 @@ NamedTuples of arrays, because Numba takes them as they are. Axes: bars T, panel
 legs L, spreads S, wallets W, ledger categories C, parameter combinations ("lanes") K.
 """
 
+import math
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -20,9 +21,20 @@ from narrows.core.panel import Panel
 from narrows.core.result import Leg
 from narrows.core.spread import Spread
 from narrows.core.time import YEAR_H
+from narrows.risk.collateral import Haircuts, sale_order
 from narrows.risk.margin import Tiers
-from narrows.sim.terms import Terms, changes, terms
+from narrows.sim.rates import first_rates, money_of
+from narrows.sim.terms import Terms, changes, debt, terms
 from narrows.strategy.decider import MEMORY
+
+
+class Acts(NamedTuple):
+    """What venues do unasked, by bar; arrays of zero rows where nothing is known of any."""
+
+    trading: Int2D  # (T, N) OPEN, REDUCE_ONLY, HALTED
+    deleveraged: Float2D  # (T, N) share of long (> 0) or short (< 0) positions that ADL closes at the close
+    at: Float2D  # (T, N) at which price; NaN = the mark
+    locked: Int2D  # (T, W) 1 = nothing can be withdrawn
 
 
 class Market(NamedTuple):
@@ -40,6 +52,9 @@ class Market(NamedTuple):
     borrow: Float2D
     settlement: Float2D
     fx: Float2D  # value of the quote currency (settlement coin if quanto) in the desk's
+    available: Float2D  # coins that may be borrowed; NaN = no limit is known
+    hour: Int1D  # (T,) 1 = the bar closes on a full hour
+    acts: Acts
     features: Float3D
 
 
@@ -47,7 +62,9 @@ class Legs(NamedTuple):
     """Facts of each leg, (L,) each; `first[s]:first[s + 1]` are the legs of spread s."""
 
     first: Int1D  # (S + 1,)
+    spread: Int1D
     column: Int1D  # panel column
+    asset: Int1D  # number of the base coin
     wallet: Int1D
     spot: Int1D  # 1 = owned, 0 = margined
     inverse: Int1D
@@ -66,7 +83,13 @@ class Legs(NamedTuple):
     delivery_fee: Float1D
     oracle: Int1D  # 1 = funding is paid on the index, not on the mark
     along: Int1D  # 1 = at delivery the spot of its spread is sold along the averaging window
-    weight: Float1D  # share of a long spot position that counts as collateral
+    haircuts: Haircuts  # what a long spot position counts as margin
+    sale: Int1D  # leg numbers, in the order in which collateral is sold to repay a debt
+    coin_apr: Float1D  # what owned spot earns: staking, lending
+    conversion: Float1D  # what a venue keeps of collateral that it sells to repay a debt
+    loan: Int1D  # how borrowed coins are charged: borrowing.BEGUN, STRUCK, CONTINUOUS
+    detect: Int1D  # bars until the desk notices what its venue did unasked
+    band: Float1D  # largest distance of a fill from the last mark, fraction; inf = any
     lot: Float1D
     min_notional: Float1D
 
@@ -78,7 +101,15 @@ class Wallets(NamedTuple):
     leverage: Float1D  # derivatives notional over equity, at most
     cash_apr: Float1D
     cash_borrow_apr: Float1D
+    share: Float1D  # of the desk's capital at the start
+    debt_limit: Float1D  # most that the cash may be below zero, its currency; inf = as margin allows
+    debt_kept: Float1D  # share of that limit that a forced repayment leaves
+    top_up_at: Float1D  # margin ratio at which cash is sent for; inf = never
+    delay: Int1D  # bars until what is sent from here, or to here, arrives; -1 = never
+    transfer_fee: Float1D  # of one transfer from here, desk's currency
+    transfer_min: Float1D  # smallest one
     bar_years: float
+    loan_years: float  # at least an hour
 
 
 class State(NamedTuple):
@@ -87,6 +118,11 @@ class State(NamedTuple):
     cash: Float2D  # (W, K) in the currency of the wallet
     quantity: Float2D  # (L, K) base units; quote units if inverse; coins per unit of price if quanto
     coin: Float2D  # (L, K) profit kept in coin (inverse legs)
+    charged: Float2D  # (L, K) borrowed coins that the running hour is paid for
+    available: Float1D  # (L,) coins that may be borrowed
+    transit: Float3D  # (W, D, K) on its way to a wallet, desk's currency, by bars until it arrives
+    moving: Int1D  # (K,) transfers on their way
+    blind: Int2D  # (S, K) bars for which the desk does not yet know what a venue did
     posted: Float2D  # (L, K) of the wallet's cash, margin of an isolated leg with its profit so far
     mark: Float1D  # (L,) last known mark
     fx: Float1D  # (L,) last known value of the quote currency in the desk's
@@ -121,6 +157,7 @@ class Trace(NamedTuple):
     margin_high_low: Float2D  # (T, W) last lane: the worse of all legs at their highs, at their lows
     ledger: Float2D  # (T, C)
     residual: Float2D  # (T, 1)
+    transit: Float2D  # (T, 1) on its way between wallets, desk's currency
     fill_where: Int2D  # (room, 4) bar, lane, leg, reason
     fill_what: Float2D  # (room, 5) quantity, price, reference, fee, slippage
     fills: Int1D  # (1,) how many
@@ -129,7 +166,7 @@ class Trace(NamedTuple):
 class Scratch(NamedTuple):
     """Room to calculate in: the simulator itself allocates nothing, so it counts no references."""
 
-    worth: Float2D  # (W, 4) equity, margined notional, cash spoken for, margin equity
+    worth: Float2D  # (W, 6) equity, margined notional, cash spoken for, margin equity, maintenance, ratio
     position: Float1D  # (L + 1,) what decide sees
     target: Float1D  # (L,) what decide answers
     start: Float1D  # (L,) prices at the open of a bar
@@ -256,9 +293,13 @@ def layout(desk: Desk, panel: Panel, spreads: Sequence[Spread], time_ns: int | N
     if time_ns is None:
         time_ns = int(panel.time_ns[0]) - panel.bar_ns if len(panel) else desk.start_ns
     instruments = [one for _, one, _ in legs]
-    rates = _first_rates(desk, panel, instruments)
-    money = [_money(desk, panel, venue, name) for name, (venue, _) in wallets.items()]
+    rates = first_rates(desk, panel, instruments)
+    money = [money_of(desk, panel, venue, name) for name, (venue, _) in wallets.items()]
     leverage = [min(v.max_leverage, desk.risk.max_leverage) for v, _ in wallets.values()]
+    debts = [
+        debt(desk, name, venue, desk.currency if column < 0 else panel.instruments[column].money, time_ns)
+        for (name, (venue, _)), column in zip(wallets.items(), money, strict=True)
+    ]
     known = [terms(desk, one, venues[one.venue], time_ns) for one in instruments]
     return Layout(
         legs=_legs(panel, spreads, instruments, names, known, leverage),
@@ -267,7 +308,18 @@ def layout(desk: Desk, panel: Panel, spreads: Sequence[Spread], time_ns: int | N
             leverage=_floats(leverage),
             cash_apr=_floats(v.cash_apr for v, _ in wallets.values()),
             cash_borrow_apr=_floats(v.cash_borrow_apr for v, _ in wallets.values()),
+            share=_floats(share for _, share in wallets.values()),
+            debt_limit=_floats(limit for limit, _ in debts),
+            debt_kept=_floats(kept for _, kept in debts),
+            top_up_at=_floats(v.top_up_at if v.top_up == "restore" else np.inf for v, _ in wallets.values()),
+            delay=_ints(
+                -1 if v.transfer_delay_h == "never" else max(_bars(v.transfer_delay_h, panel), 1)
+                for v, _ in wallets.values()
+            ),
+            transfer_fee=_floats(v.transfer_fee for v, _ in wallets.values()),
+            transfer_min=_floats(v.transfer_min for v, _ in wallets.values()),
             bar_years=panel.bar_h / YEAR_H,
+            loan_years=max(panel.bar_h, 1.0) / YEAR_H,
         ),
         leg_names=names,
         wallet_names=tuple(wallets),
@@ -288,9 +340,13 @@ def _legs(
     """The facts of all legs; `leverage` is that of each wallet."""
     rows = np.cumsum([0, *(len(one.upkeep.tiers) for one in terms)])
     tiers = np.array([tier for one in terms for tier in one.upkeep.tiers], dtype=np.float64).reshape(-1, 4)
+    haircuts = _haircuts(terms)
+    coins = [one.base for one in instruments]
     return Legs(
         first=_ints(np.cumsum([0, *(len(spread.legs) for spread in spreads)]).tolist()),
+        spread=_ints(leg.spread for leg in names),
         column=_ints(panel.column(one.id) for one in instruments),
+        asset=_ints(coins.index(one.base) for one in instruments),
         wallet=_ints(leg.wallet for leg in names),
         spot=_ints(not one.is_derivative for one in instruments),
         inverse=_ints(one.is_inverse for one in instruments),
@@ -317,10 +373,37 @@ def _legs(
         delivery_fee=_floats(one.delivery_fee for one in terms),
         oracle=_ints(one.oracle for one in terms),
         along=_ints(one.along for one in terms),
-        weight=_floats(one.weight for one in terms),
+        haircuts=haircuts,
+        sale=_ints(_sale(haircuts)),
+        coin_apr=_floats(one.coin_apr for one in terms),
+        conversion=_floats(one.haircut.conversion for one in terms),
+        loan=_ints(one.loan for one in terms),
+        detect=_ints(_bars(one.detect_h, panel) for one in terms),
+        band=_floats(one.band for one in terms),
         lot=_floats(one.lot for one in instruments),
         min_notional=_floats(one.min_notional for one in instruments),
     )
+
+
+def _haircuts(terms: Sequence[Terms]) -> Haircuts:
+    rows = [row for one in terms for row in one.haircut.rows]
+    return Haircuts(
+        first=_ints(np.cumsum([0, *(len(one.haircut.rows) for one in terms)]).tolist()),
+        in_coin=_ints(one.haircut.in_coin for one in terms),
+        floor=_floats(floor for floor, _ in rows),
+        weight=_floats(weight for _, weight in rows),
+    )
+
+
+def _sale(haircuts: Haircuts) -> list[int]:
+    """All legs: collateral as a venue sells it, then what it does not sell."""
+    order = sale_order(haircuts).tolist()
+    return [*order, *(i for i in range(len(haircuts.first) - 1) if i not in order)]
+
+
+def _bars(hours: float, panel: Panel) -> int:
+    """Bars that cover so many hours."""
+    return math.ceil(hours / panel.bar_h - 1e-9)
 
 
 def initial_state(layout: Layout, lanes: int) -> State:
@@ -338,6 +421,11 @@ def initial_state(layout: Layout, lanes: int) -> State:
         cash=np.repeat((capital / layout.wallet_fx)[:, None], lanes, axis=1).copy(),
         quantity=np.zeros((count, lanes)),
         coin=np.zeros((count, lanes)),
+        charged=np.zeros((count, lanes)),
+        available=np.full(count, np.nan),
+        transit=np.zeros((wallet_count, max(int(layout.wallets.delay.max(initial=1)), 1), lanes)),
+        moving=np.zeros(lanes, dtype=np.int64),
+        blind=np.zeros((spread_count, lanes), dtype=np.int64),
         posted=np.zeros((count, lanes)),
         mark=np.full(count, np.nan),
         fx=layout.leg_fx.copy(),
@@ -357,98 +445,9 @@ def initial_state(layout: Layout, lanes: int) -> State:
     )
 
 
-def exchange_rates(desk: Desk, panel: Panel) -> Float2D:
-    """What each instrument's money is worth in the desk's, (T, N); NaN where nothing says it.
-
-    1 for the desk's own currency; a constant where ``[fx]`` says so; else the panel's `fx`.
-    """
-    rates = panel.fx.copy()
-    for column, one in enumerate(panel.instruments):
-        given = desk.fx.get(one.money)
-        if one.money == desk.currency:
-            rates[:, column] = 1.0
-        elif isinstance(given, float):
-            rates[:, column] = given
-    return rates
-
-
-def known_rates(desk: Desk, panel: Panel) -> Float2D:
-    """`exchange_rates` as the simulator has them: without a new rate the last one, at first the first."""
-    rates = exchange_rates(desk, panel)
-    if not len(panel):
-        return rates
-    known = np.isfinite(rates)
-    last = np.maximum.accumulate(np.where(known, np.arange(len(panel))[:, None], -1), axis=0)
-    rows = np.where(last < 0, known.argmax(axis=0), last)
-    return np.take_along_axis(rates, rows, axis=0)
-
-
-def _first_rates(desk: Desk, panel: Panel, used: Iterable[Instrument]) -> Float1D:
-    """The first rate known of each instrument's quote currency, (N,).
-
-    Raises
-    ------
-    ConfigError
-        If nothing says what the quote currency of a used instrument is worth: currencies never meet
-        without an explicit rate.
-    """
-    if not len(panel):
-        return np.ones(len(panel.instruments))
-    rates = exchange_rates(desk, panel)
-    known = np.isfinite(rates)
-    for one in used:
-        if not known[:, panel.column(one.id)].any():
-            how = "pays" if one.is_quanto else "is quoted"
-            raise ConfigError(
-                f"{one.id} {how} in {one.money}, the desk counts in {desk.currency}",
-                f"desk {desk.name}: fx.{one.money}",
-                f"name a pair that prices it, or say what it is worth: {one.money} = 1.0",
-            )
-    first: Float1D = rates[known.argmax(axis=0), np.arange(rates.shape[1])]
-    return first
-
-
-def _money(desk: Desk, panel: Panel, venue: Venue, wallet: str) -> int:
-    """The panel column whose quote currency the cash of a wallet is in; -1 = the desk's own.
-
-    The venue's `cash`, else the money of what is not inverse there if it is one, else the desk's.
-
-    Raises
-    ------
-    ConfigError
-        If no instrument of the panel is quoted in it.
-    """
-    there = [one for one in panel.instruments if one.venue == wallet.partition(":")[0]]
-    moneys = {one.money for one in there if not one.is_inverse}
-    currency = venue.cash or (moneys.pop() if len(moneys) == 1 else desk.currency)
-    if currency == desk.currency:
-        return -1
-    for column, one in enumerate(panel.instruments):
-        if one.money == currency:
-            return column
-    where = f"desk {desk.name}: venues.{wallet}.cash"
-    raise ConfigError(f"no instrument is quoted in {currency}", where, "so nothing says what it is worth")
-
-
-def prepared(desk: Desk, panel: Panel) -> Panel:
-    """The panel with what the desk file says where the data are silent: borrow rates, constant currencies.
-
-    Strategy and simulator both see this panel, so that they reckon with the same rates.
-    """
-    rates = np.array([desk.venues.get(one.venue, Venue()).borrow_apr for one in panel.instruments])
-    filled = panel.with_field("borrow", np.where(np.isnan(panel.borrow), rates, panel.borrow))
-    return filled.with_field("fx", exchange_rates(desk, panel))
-
-
-def market(panel: Panel, features: Float3D) -> Market:
-    """The panel as the kernel reads it."""
-    fields = {name: panel.fields[name] for name in Market._fields if name in panel.fields}
-    return Market(**fields, oracle=panel.index, features=read_only(features))
-
-
 def scratch(layout: Layout) -> Scratch:
     """Room for one run at a time."""
     count = len(layout.leg_names)
     return Scratch(
-        np.empty((len(layout.wallet_names), 4)), np.empty(count + 1), *(np.empty(count) for _ in range(4))
+        np.empty((len(layout.wallet_names), 6)), np.empty(count + 1), *(np.empty(count) for _ in range(4))
     )

@@ -8,6 +8,7 @@ import math
 
 from narrows.core.arrays import Float1D
 from narrows.core.cache import compiled, inlined
+from narrows.risk.collateral import counted
 from narrows.risk.liquidation import fixed_step, tier_step
 from narrows.risk.margin import required
 from narrows.sim.layout import Legs, Market, Scratch, State, Trace
@@ -41,6 +42,29 @@ def worth_of(legs: Legs, state: State, i: int, k: int, price: float) -> float:
 
 
 @inlined
+def pledged(legs: Legs, state: State, i: int, k: int, prices: Float1D, value: float) -> float:
+    """What long spot worth `value` counts as margin, in its wallet's currency.
+
+    Haircuts rise with the amount of a coin, so a slice begins where those of the legs before end.
+    """
+    row = legs.haircuts.first[i]
+    if legs.haircuts.first[i + 1] == row:
+        return 0.0
+    counts: float = value * legs.haircuts.weight[row]
+    if legs.haircuts.first[i + 1] > row + 1:
+        below = 0.0
+        for j in range(i):
+            if legs.asset[j] == legs.asset[i] and legs.wallet[j] == legs.wallet[i] and legs.spot[j]:
+                below += max(state.quantity[j, k], 0.0)
+        if legs.haircuts.in_coin[i]:
+            counts = counted(legs.haircuts, i, below, state.quantity[i, k], prices[i] * state.exchange[i])
+        else:
+            worth = counted(legs.haircuts, i, below, state.quantity[i, k], prices[i] * state.fx[i])
+            counts = worth / state.cash_fx[legs.wallet[i]]
+    return counts
+
+
+@inlined
 def room_of(legs: Legs, state: State, i: int, k: int, price: float) -> float:
     """Margin of an isolated leg over its maintenance at `price`, in the wallet's currency."""
     margin = state.posted[i, k] + worth_of(legs, state, i, k, price) * state.exchange[i]
@@ -55,9 +79,9 @@ def standing(
     """A wallet at `prices`: equity, margin equity, maintenance, margined notional, cash spoken for.
 
     In the currency of its cash. Margined are derivatives and borrowed coins; their notional weighs more
-    where a tier allows less leverage, see `burden`. Margin equity counts long spot by its collateral
-    weight. Legs without a mark hold nothing. An isolated leg is judged by itself: what is posted for it
-    is spoken for as what is borrowed is, and margin of nothing else.
+    where a tier allows less leverage, see `burden`. Margin equity counts long spot after its haircut.
+    Legs without a mark hold nothing. An isolated leg is judged by itself: what is posted for it is
+    spoken for as what is borrowed is, and margin of nothing else.
     """
     equity = state.cash[w, k]
     margin_equity = equity
@@ -74,7 +98,7 @@ def standing(
             if legs.spot[i]:
                 value = quantity * price * rate
                 equity += value
-                margin_equity += value * legs.weight[i] if quantity > 0.0 else value
+                margin_equity += pledged(legs, state, i, k, prices, value) if quantity > 0.0 else value
                 if quantity < 0.0:
                     maintenance += needed(legs, i, quantity, price) * rate
                     gross -= value * burden(legs, i, quantity, price)
@@ -92,6 +116,15 @@ def standing(
                     notional = abs(quantity) if legs.inverse[i] else abs(quantity) * price
                     gross += notional * rate * burden(legs, i, quantity, price)
     return equity, margin_equity, maintenance, gross, borrowed
+
+
+@inlined
+def fails(equity: float, margin_equity: float, maintenance: float) -> bool:
+    """Whether a wallet is to be liquidated: margin does not reach, or it needs none and owes all the same.
+
+    The latter is what a position closed by ADL at a bad price, or interest on a debt, may leave.
+    """
+    return bool(margin_equity <= maintenance if maintenance > 0.0 else equity < 0.0)
 
 
 @inlined

@@ -16,7 +16,7 @@ TEN_BP = 1e-3  # `depth` is what rests within this distance of the mid
 NOISE = 1e-12  # of a trade: what is left of a position below this is float noise, and no position
 WORST_SLIP = 0.5  # a fill never costs more than half the price
 BASIS, FUNDING, BORROW, FEES, SLIPPAGE, YIELD, SETTLEMENT, LIQUIDATION, TRANSFER, FX = range(10)
-TRADED, LIQUIDATED, DELIVERED = range(3)
+TRADED, LIQUIDATED, DELIVERED, DELEVERAGED, RECALLED, REPAID = range(6)
 
 
 @inlined
@@ -134,6 +134,13 @@ def pay(legs: Legs, state: State, i: int, k: int, amount: float, category: int) 
 
 
 @inlined
+def unseen(legs: Legs, state: State, i: int, k: int) -> None:
+    """A venue moved a leg unasked: until the desk notices, its spread is not decided on."""
+    s = legs.spread[i]
+    state.blind[s, k] = max(state.blind[s, k], legs.detect[i])
+
+
+@inlined
 def trade(
     legs: Legs,
     state: State,
@@ -156,6 +163,8 @@ def trade(
     pay(legs, state, i, k, -slip * notional, SLIPPAGE)
     rate = state.fx[i]
     record(trace, where, reason, (change, fill, price, fee * rate, slip * notional * rate))
+    if reason in (RECALLED, REPAID):
+        unseen(legs, state, i, k)
 
 
 @inlined
@@ -168,7 +177,7 @@ def close(
     price: float,
     reason: int,
 ) -> None:
-    """Close `quantity` of what a leg holds at `price`: delivered or liquidated, each with its own fee."""
+    """Close `quantity` of what a leg holds at `price`, with the fee of what closed it; ADL has none."""
     _, k, i = where
     notional = abs(quantity) if legs.inverse[i] else abs(quantity) * price
     if reason == DELIVERED:
@@ -176,9 +185,10 @@ def close(
         swap(legs, state, i, k, -quantity, price, SETTLEMENT)
         pay(legs, state, i, k, -fee, SETTLEMENT)
     else:
-        fee = legs.liquidation_fee[i] * notional
+        fee = legs.liquidation_fee[i] * notional if reason == LIQUIDATED else 0.0
         swap(legs, state, i, k, -quantity, price, BASIS)
         pay(legs, state, i, k, -fee, LIQUIDATION)
+        unseen(legs, state, i, k)
     record(trace, where, reason, (-quantity, price, price, fee * state.fx[i], 0.0))
 
 
@@ -224,6 +234,36 @@ def in_base(legs: Legs, state: State, i: int, quantity: float) -> float:
 
 
 @inlined
+def lendable(legs: Legs, state: State, i: int, k: int) -> float:
+    """Coins that a leg may owe: what is there to borrow, less what other legs owe; inf where unknown."""
+    if not state.available[i] >= 0.0:
+        return math.inf
+    free: float = state.available[i]
+    for j in range(legs.wallet.shape[0]):
+        if j != i and legs.column[j] == legs.column[i]:
+            free -= max(-state.quantity[j, k], 0.0)
+    return max(free, 0.0)
+
+
+@inlined
+def last_weight(legs: Legs, state: State, i: int, quantity: float) -> float:
+    """Share of the last coin of a spot position that counts as margin: that of the slice it reaches.
+
+    What another leg or spread holds of the coin is not seen here: sizes are cut again by the margin
+    that there really is. 0 where the coin is no collateral.
+    """
+    row = legs.haircuts.first[i]
+    last = legs.haircuts.first[i + 1] - 1
+    if row > last:
+        return 0.0
+    size = quantity if legs.haircuts.in_coin[i] else quantity * state.mark[i] * state.fx[i]
+    while row < last and legs.haircuts.floor[row + 1] < size:
+        row += 1
+    weight: float = legs.haircuts.weight[row]
+    return weight
+
+
+@inlined
 def native(legs: Legs, state: State, i: int, base: float) -> float:
     """The quantity of a leg that stands for so many base units: quote units if inverse."""
     quantity = base
@@ -261,6 +301,8 @@ def capacity_at(
         price = state.mark[i]
         if not price > 0.0:
             return 0.0
+        if legs.spot[i] and margined(legs, i, sign):
+            size = min(size, lendable(legs, state, i, k) / abs(legs.ratio[i]))
         leverage = wallets.leverage[w]
         room = leverage * worth[w, 3] - worth[w, 1]
         need = 0.0
@@ -281,7 +323,8 @@ def capacity_at(
                     weight = burden(legs, j, size_there, state.mark[j])
                     need += unit * (weight + leverage * lost)
                 else:
-                    need += unit * leverage * (1.0 - legs.weight[j] + lost)
+                    weight = last_weight(legs, state, j, abs(legs.ratio[j]) * tried)
+                    need += unit * leverage * (1.0 - weight + lost)
         if need > 0.0:
             size = min(size, room / need)
         if not margined(legs, i, sign):
@@ -304,7 +347,7 @@ def reserve(legs: Legs, state: State, s: int, k: int, worth: Float2D) -> None:
         if legs.spot[i]:
             bought = max(target, 0.0) - max(held, 0.0)
             if bought > 0.0:
-                worth[w, 3] -= (1.0 - legs.weight[i]) * bought * price
+                worth[w, 3] -= (1.0 - last_weight(legs, state, i, target)) * bought * price
             if target > held:
                 worth[w, 2] += (target - held) * price * (1.0 + lost)
             weighs = max(-target, 0.0) * burden(legs, i, min(target, 0.0), state.mark[i])

@@ -7,8 +7,9 @@ more than one order, the order here is the order. Read this file and `books.py` 
 import math
 from collections.abc import Callable, Sequence
 
-from narrows.sim.books import Books, LegBook, SpreadBook
+from narrows.sim.books import LegBook, SpreadBook
 from narrows.sim.standing import ratio_of
+from narrows.sim.unasked import Unasked
 
 FLOAT_NOISE = 1e-12  # of the equity
 NOT_FINITE = 99
@@ -23,7 +24,7 @@ def line(start: Sequence[float], end: Sequence[float], way: float) -> list[float
     return [a + way * (b - a) for a, b in zip(start, end, strict=True)]
 
 
-class Reference(Books):
+class Reference(Unasked):
     """One lane of the simulation, bar after bar."""
 
     # -- the steps of a bar
@@ -32,11 +33,12 @@ class Reference(Books):
         """All legs of a spread that want to trade do so at the open, or none does."""
         opens = self.rows["open"][t]
         for spread in self.spreads:
+            spread.blind = max(spread.blind - 1, 0)
             if not spread.queued:
                 continue
             spread.queued = False
             wanting = [i for i in spread.legs if self.legs[i].target != self.legs[i].quantity]
-            if not all(opens[self.legs[i].column] > 0.0 for i in wanting):
+            if any(self.barred(t, self.legs[i]) for i in wanting):
                 continue
             for i in wanting:
                 leg = self.legs[i]
@@ -144,6 +146,7 @@ class Reference(Books):
         """Profit since the last mark; a leg without a new one keeps the old."""
         for i, leg in enumerate(self.legs):
             mark, last = self.rows["mark"][t][leg.column], leg.mark
+            leg.available = self.rows["available"][t][leg.column]
             if not mark > 0.0:
                 continue
             leg.mark = mark
@@ -171,9 +174,8 @@ class Reference(Books):
                 price = index if leg.oracle and index > 0.0 else leg.mark
                 notional = leg.quantity if leg.inverse else leg.quantity * price
                 self.pay(i, -notional * rate, "funding")
-            if leg.borrowed:
-                apr = self.rows["borrow"][t][leg.column]
-                self.pay(i, leg.quantity * leg.mark * apr * self.bar_years, "borrow")
+            if leg.spot:
+                self.loans(t, i)
             delivery = self.rows["settlement"][t][leg.column]
             if delivery > 0.0 and leg.quantity != 0.0:
                 self.close(t, i, leg.quantity, delivery, "settlement")
@@ -200,16 +202,10 @@ class Reference(Books):
             if leg.spot and leg.quantity != 0.0:
                 self.trade(t, j, -leg.quantity, price, self.costs(t, leg), "settlement")
 
-    def costs(self, t: int, leg: LegBook) -> tuple[float, float]:
-        """Half spread and depth of a bar, from its quotes where it has any."""
-        bid, ask, depth = (self.rows[name][t][leg.column] for name in ("bid", "ask", "depth"))
-        half = (ask - bid) / (ask + bid) if bid > 0.0 and ask >= bid else leg.half_spread
-        return half, depth if depth > 0.0 else leg.depth
-
     def judge(self, t: int) -> float:
         """Margin of each wallet on the marks; returns the equity of all."""
         marks = [leg.mark for leg in self.legs]
-        total = 0.0
+        total = self.on_the_way()
         ratios = []
         for w, wallet in enumerate(self.wallets):
             ratio = 0.0
@@ -227,8 +223,8 @@ class Reference(Books):
             total += now.equity * wallet.fx
             wallet.equity, wallet.margin_equity = now.equity, now.margin_equity
             wallet.gross, wallet.reserved = now.gross, now.borrowed
+            wallet.maintenance, wallet.ratio = now.maintenance, ratios[-1]
         self.margin_ratio.append(ratios)
-        self.wallet_equity.append([wallet.equity * wallet.fx for wallet in self.wallets])
         return total
 
     def close_books(self, total: float) -> None:
@@ -257,6 +253,8 @@ class Reference(Books):
         self.drawdown = max(self.drawdown, 1.0 - total / self.peak)
         self.equity.append(total)
         self.residuals.append(exposed)
+        self.wallet_equity.append([wallet.equity * wallet.fx for wallet in self.wallets])
+        self.transits.append(self.on_the_way())
         self.marks.append([leg.mark for leg in self.legs])
         self.quantities.append([leg.quantity for leg in self.legs])
 
@@ -273,6 +271,8 @@ class Reference(Books):
             wallet = self.wallets[leg.wallet]
             if not leg.mark > 0.0:
                 return 0.0
+            if leg.spot and leg.ratio * sign < 0.0:
+                size = min(size, self.lendable(leg) / abs(leg.ratio))
             room = wallet.leverage * wallet.margin_equity - wallet.gross
             need = 0.0
             for j in (one for one in spread.legs if self.legs[one].wallet == leg.wallet):
@@ -291,7 +291,8 @@ class Reference(Books):
                     weight = self.burden(j, self.native(other, base), other.mark)
                     need += unit * (weight + wallet.leverage * other.trading_cost)
                 else:  # what is spent on spot is margin no more, but for its collateral weight
-                    need += unit * wallet.leverage * (1.0 - other.weight + other.trading_cost)
+                    lost = 1.0 - self.last_weight(j, abs(other.ratio) * tried) + other.trading_cost
+                    need += unit * wallet.leverage * lost
             if need > 0.0:
                 size = min(size, room / need)
             if leg.spot and leg.ratio * sign >= 0.0:
@@ -317,9 +318,11 @@ class Reference(Books):
     def ask(self, t: int, s: int, decide: Decide) -> None:
         """Ask the strategy about a spread and queue its answer."""
         spread = self.spreads[s]
+        if spread.blind > 0:
+            return
         legs = [self.legs[i] for i in spread.legs]
         position = [self.in_base(leg) for leg in legs]
-        equity = 0.0
+        equity = self.on_the_way()
         for wallet in self.wallets:
             equity += wallet.equity * wallet.fx
         price = legs[0].mark * (1.0 if legs[0].quanto else legs[0].fx)
@@ -359,7 +362,9 @@ class Reference(Books):
                 if abs(within) < FLOAT_NOISE * position[-1]:
                     within = 0.0
                 lot = leg.lot if leg.inverse or leg.quanto else coarsest
-                changes[leg.column] = self.order(leg, self.native(leg, within), lot)
+                change = self.order(leg, self.native(leg, within), lot)
+                noise = abs(change) < self.native(leg, FLOAT_NOISE * position[-1])
+                changes[leg.column] = 0.0 if noise and within != 0.0 else change
         if not all(change != 0.0 for change in changes.values()):
             return
         spread.queued = True
@@ -376,7 +381,7 @@ class Reference(Books):
         if leg.spot:
             bought = max(leg.target, 0.0) - max(leg.quantity, 0.0)
             if bought > 0.0:
-                wallet.margin_equity -= (1.0 - leg.weight) * bought * price
+                wallet.margin_equity -= (1.0 - self.last_weight(i, leg.target)) * bought * price
             if leg.target > leg.quantity:
                 wallet.reserved += (leg.target - leg.quantity) * price * (1.0 + leg.trading_cost)
             weighs = max(-leg.target, 0.0) * self.burden(i, min(leg.target, 0.0), leg.mark)
@@ -395,13 +400,18 @@ class Reference(Books):
     def run(self, decide: Decide, start: int, stop: int) -> None:
         """Run the bars from `start` up to, not including, `stop`."""
         for t in range(start, stop):
+            self.recall(t)
             self.fill_queue(t)
             if self.bracket:
                 self.judge_inside(t)
             self.move_currencies(t)
             self.move_marks(t)
             self.accrue(t)
+            self.deleverage(t)
+            self.arrive()
+            self.repay(t)
             total = self.judge(t)
+            total -= self.restore(t, total)
             self.close_books(total)
             for s in range(len(self.spreads)):
                 self.ask(t, s, decide)

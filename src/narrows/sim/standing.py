@@ -24,8 +24,8 @@ class Standing:
 
     @property
     def fails(self) -> bool:
-        """Whether it is to be liquidated."""
-        return self.maintenance > 0.0 and self.margin_equity <= self.maintenance
+        """Whether it is to be liquidated: also if it needs no margin and owes all the same."""
+        return self.margin_equity <= self.maintenance if self.maintenance > 0.0 else self.equity < 0.0
 
     @property
     def ratio(self) -> float:

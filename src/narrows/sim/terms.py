@@ -9,9 +9,11 @@ from narrows.core.config import Desk, Venue
 from narrows.core.errors import ConfigError
 from narrows.core.instrument import Instrument
 from narrows.core.units import from_bps
+from narrows.risk.borrowing import BEGUN, CONTINUOUS, STRUCK
 from narrows.rulebook import FeeRule, MarginRule, Rulebook, SettlementRule, load
 
 WHOLE, BY_TIER, BY_SHARE = range(3)  # how a venue liquidates, as in physics
+CHARGED = {"begun": BEGUN, "struck": STRUCK, "continuous": CONTINUOUS}
 PARTIAL = {"none": WHOLE, "tier": BY_TIER, "share": BY_SHARE}
 BORROW_MAINTENANCE = (
     0.10  # of what is borrowed: a margin level of 1.1, as in Binance's cross margin; twice that to borrow
@@ -34,13 +36,25 @@ class Upkeep(NamedTuple):
     partial_above: float = 0.0
 
 
+class Haircut(NamedTuple):
+    """What a coin counts as margin, (floor, weight) rows, none = nothing; and what a forced sale costs."""
+
+    rows: tuple[tuple[float, float], ...] = ()
+    in_coin: bool = False
+    conversion: float = 0.0
+
+
 class Terms(NamedTuple):
     """Facts of one leg: fractions, quote values."""
 
     taker: float
     half_spread: float
     depth: float
-    weight: float
+    haircut: Haircut
+    coin_apr: float
+    loan: int
+    detect_h: float
+    band: float
     isolated: bool
     delivery_fee: float
     oracle: bool
@@ -62,7 +76,11 @@ def rules_of(desk: Desk) -> Rulebook:
 def changes(desk: Desk, used: Iterable[Instrument], start_ns: int) -> list[int]:
     """When a rule of any of these instruments changes, after `start_ns`, ascending."""
     book = rules_of(desk)
-    return sorted({time_ns for one in used for time_ns in book.changes(one, start_ns, FOR_EVER)})
+    instruments = list(used)
+    coins = {(one.venue, coin) for one in instruments for coin in (one.base, one.money)}
+    coins |= {(name, venue.cash) for name, venue in desk.venues.items() if venue.cash is not None}
+    found = {time_ns for one in instruments for time_ns in book.changes(one, start_ns, FOR_EVER)}
+    return sorted(found.union(*(book.coin_changes(*pair, start_ns, FOR_EVER) for pair in coins)))
 
 
 def _said(look_up: Callable[[Instrument, int], _Rule], one: Instrument, time_ns: int, key: str) -> _Rule:
@@ -80,8 +98,15 @@ def terms(desk: Desk, one: Instrument, venue: Venue, time_ns: int) -> Terms:
     Raises
     ------
     ConfigError
-        If neither the desk file nor the rulebook says it: which key, which record.
+        If neither the desk file nor the rulebook says it: which desk, which key, which record.
     """
+    try:
+        return _terms(desk, one, venue, time_ns)
+    except ConfigError as error:
+        raise ConfigError(error.what, f"desk {desk.name}: {error.where}", error.remedy) from None
+
+
+def _terms(desk: Desk, one: Instrument, venue: Venue, time_ns: int) -> Terms:
     book = rules_of(desk)
     if venue.taker_bps is None:
         fees: FeeRule = _said(book.fees, one, time_ns, "taker_bps")
@@ -90,7 +115,7 @@ def terms(desk: Desk, one: Instrument, venue: Venue, time_ns: int) -> Terms:
         taker = from_bps(venue.taker_bps)
     funding = book.known(one, time_ns).funding
     isolated = venue.margin == "isolated" and one.is_derivative
-    counts = venue.margin == "cross" and (venue.collateral is None or one.base in venue.collateral)
+    owed = None if one.is_derivative else book.known_of_coin(one.venue, one.base, time_ns)[1]
     return Terms(
         taker=taker,
         half_spread=from_bps(venue.half_spread_bps),
@@ -99,9 +124,47 @@ def terms(desk: Desk, one: Instrument, venue: Venue, time_ns: int) -> Terms:
         delivery_fee=_delivery_fee(book, one, venue, time_ns) if one.expiry_ns else taker,  # a delisting
         oracle=funding is not None and funding.pays_on == "oracle",
         along=venue.delivery == "along" and one.kind == "future",
-        weight=float(counts),
+        haircut=_haircut(book, one, venue, time_ns),
+        coin_apr=venue.coin_apr.get(one.base, 0.0),
+        loan=CHARGED["continuous" if owed is None or owed.every_h != 1.0 else owed.charged],
+        detect_h=venue.detect_h,
+        band=math.inf if venue.price_band is None else venue.price_band,
         upkeep=_upkeep(book, one, venue, time_ns),
     )
+
+
+def _haircut(book: Rulebook, one: Instrument, venue: Venue, time_ns: int) -> Haircut:
+    """What owned coins count as margin: nothing in a wallet without derivatives, or if not named."""
+    named = venue.collateral is None or one.base in venue.collateral
+    if one.is_derivative or venue.margin == "isolated" or not named:
+        return Haircut()
+    if venue.account == "separate":
+        return Haircut(((0.0, 1.0),))  # of loans of other coins in the spot wallet
+    if venue.haircut is not None:
+        return Haircut(((0.0, 1.0 - venue.haircut),))
+    try:
+        rule = book.collateral(one.venue, one.base, time_ns)
+    except ConfigError as error:
+        remedy = (
+            f"give haircut in [venues.{one.venue}], leave {one.base} out of collateral, or {error.remedy}"
+        )
+        raise ConfigError(error.what, error.where, remedy) from None
+    floors, weights = rule.arrays()
+    rows = tuple(zip(floors.tolist(), weights.tolist(), strict=True))
+    return Haircut(rows, rule.floors_in == "coin", rule.conversion or 0.0)
+
+
+def debt(desk: Desk, wallet: str, venue: Venue, currency: str, time_ns: int) -> tuple[float, float]:
+    """How far below zero a wallet's cash may be, and the share of that which a forced repayment leaves.
+
+    The desk's limit, else the rulebook's; where neither says one, margin alone is the limit.
+    """
+    rule = rules_of(desk).known_of_coin(wallet.partition(":")[0], currency, time_ns)[1]
+    kept = 0.0 if rule is None else rule.repaid_to
+    if venue.debt_limit is not None:
+        return venue.debt_limit, kept
+    limit = None if rule is None else rule.overdraft_limit
+    return math.inf if limit is None else limit, kept
 
 
 def _delivery_fee(book: Rulebook, one: Instrument, venue: Venue, time_ns: int) -> float:

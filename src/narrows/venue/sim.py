@@ -9,7 +9,8 @@ from narrows.core.panel import FIELDS, Panel
 from narrows.core.result import Result
 from narrows.core.spread import Spread
 from narrows.sim.backtest import joined, result_of, run_segment
-from narrows.sim.layout import Trace, in_force, initial_state, market, prepared, schedule
+from narrows.sim.inputs import market, prepared
+from narrows.sim.layout import Trace, in_force, initial_state, schedule
 from narrows.strategy.decider import Pointer, decider
 from narrows.strategy.protocol import Strategy
 from narrows.venue.protocol import Clock
@@ -80,12 +81,15 @@ class SimVenue:
     def result(self, strategy: Strategy) -> Result:
         """What has happened so far, in the schema of a backtest; `strategy` gave the orders."""
         seen = self.panel.rows(0, self._next)
-        return result_of(self.desk, seen, strategy, self.spreads, self.plan, self._state, joined(self._parts))
+        return result_of(
+            self.desk, seen, strategy, self.spreads, self._plans, self._state, joined(self._parts)
+        )
 
     def _one_bar(self, row: int) -> list[Event]:
         before = max(row - 1, 0)  # the first bar has no queue, so nothing looks before it
         window = self.panel.rows(before, row + 1)
-        arrays = market(window, np.zeros((len(window), len(self.spreads), 1)))
+        features = np.zeros((len(window), len(self.spreads), 1))
+        arrays = market(self.desk, window, features, self.plan.wallet_names)
         last = len(window) - 1
         plan = in_force(self._plans, int(self.panel.time_ns[row]) - self.panel.bar_ns)
         self._state, part = run_segment(
@@ -128,6 +132,9 @@ class SimVenue:
             fx=tuple(state.fx.tolist()),
             cash_fx=tuple(state.cash_fx.tolist()),
             posted=tuple(state.posted[:, 0].tolist()),
+            transit=tuple(state.transit[:, :, 0].sum(axis=1).tolist()),
+            blind=tuple(state.blind[:, 0].tolist()),
+            available=tuple(state.available.tolist()),
         )
 
     def _bar(self, row: int) -> Bar:
