@@ -146,6 +146,7 @@ def test_the_random_runs_visit_what_matters() -> None:
         "recalls",
         "repayments",
         "sent",
+        "portfolio",
     )
     seen = dict.fromkeys(kinds, 0)
     delisted = set()
@@ -167,6 +168,7 @@ def test_the_random_runs_visit_what_matters() -> None:
             seen["parts"] += reason == 1 and abs(held[lane, leg]) > 1e-6 * abs(quantity)
         for (bar, lane, leg, reason), price in zip(where.tolist(), what[:, 1].tolist(), strict=True):
             seen["inside"] += lane == 1 and reason == 1 and price != trace.mark[bar, leg]
+            seen["portfolio"] += reason == 1 and bool(legs.portfolio.gridded[legs.wallet[leg]])
             seen["isolated"] += reason == 1 and bool(legs.isolated[leg])
             seen["quanto"] += bool(legs.quanto[leg])
             one = run.panel.instruments[legs.column[leg]]

@@ -1,7 +1,7 @@
 """Portfolio margin in the simulator: which legs are margined together, by which rule, as arrays."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -102,5 +102,5 @@ def _kind(one: Instrument) -> int:
 
 def _no_grid() -> Grid:
     """The grid of no underlying."""
-    still = PortfolioRule(method="grid", moves=(0.0,))
-    return Grid(*(array[:0] for array in grid([still], np.ones(1))))
+    one: Any = grid([PortfolioRule(method="grid", moves=(0.0,))], np.ones(1))
+    return Grid(**{name: array[:0] for name, array in one._asdict().items()})
