@@ -17,7 +17,7 @@ from narrows.sim.layout import Layout, Market, State, Trace, in_force, initial_s
 from narrows.sim.reference import Reference
 from random_market import Restless, random_desk, random_panel
 
-SEEDS = (*range(12), 20)  # in the last an inverse contract is delisted that is held
+SEEDS = (*range(15), 20)  # in the last an inverse contract is delisted that is held
 
 
 class Run:
