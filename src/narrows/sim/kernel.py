@@ -254,11 +254,14 @@ def _judge(legs: Legs, state: State, trace: Trace, t: int, row: int, k: int, wor
                 ratio = max(ratio, ratio_of(room + need, need))
                 if room <= 0.0:
                     liquidate_leg(legs, state, trace, t, i, k, state.mark[i])
-        equity, margin_equity, maintenance, gross, borrowed = standing(legs, state, w, k, state.mark)
-        ratio = max(ratio, ratio_of(margin_equity, maintenance))
-        if fails(equity, margin_equity, maintenance):
-            liquidate(legs, state, trace, t, w, k, state.mark)
+        for again in (False, True):
             equity, margin_equity, maintenance, gross, borrowed = standing(legs, state, w, k, state.mark)
+            if again:
+                break
+            ratio = max(ratio, ratio_of(margin_equity, maintenance))
+            if not fails(equity, margin_equity, maintenance):
+                break
+            liquidate(legs, state, trace, t, w, k, state.mark)
         total += equity * state.cash_fx[w]
         worth[w, 0] = equity
         worth[w, 1] = gross
