@@ -16,6 +16,7 @@ import numpy as np
 from narrows.catalog import ingest, load_panel
 from narrows.core.arrays import Float1D, Float2D
 from narrows.core.config import Desk, parse
+from narrows.core.event import FILL_REASONS
 from narrows.core.ledger import CATEGORIES
 from narrows.core.panel import Panel
 from narrows.core.result import Fills, Result
@@ -29,11 +30,16 @@ CAPITAL = 1_000_000.0
 UNEVEN = 0.02  # of the first leg: what the legs may differ by before they are evened out
 BORROW_APR, BORROW_MAINTENANCE = 0.30, 0.10
 OKX_MAINTENANCE, OKX_LIQUIDATION_BPS = 0.02, 50.0  # its tiers are not on record
+HAIRCUT = 0.10  # what the rulebook has of SOL at Binance; neither coin is on record where it is held here
 
 
 @decider
 def decide(features: Pointer, position: Pointer, memory: Pointer, params: Pointer, target: Pointer) -> int:
-    """Enter once, at the first bar; hold; close what lost its partner, cut what lost a part of it."""
+    """Enter once, at the first bar; hold; even out legs that no longer match.
+
+    The larger leg is cut to the smaller one, so a leg that lost its partner is closed. With params[1]
+    the smaller one is first taken again, once, as far as the wallets carry it.
+    """
     target[0] = position[0]
     target[1] = position[1]
     if position[0] == 0.0 and position[1] == 0.0:
@@ -41,20 +47,27 @@ def decide(features: Pointer, position: Pointer, memory: Pointer, params: Pointe
             memory[0] = 1.0
             target[0] = params[0] * position[2]
             target[1] = -target[0]
-    elif position[0] == 0.0 or position[1] == 0.0:
-        target[0] = 0.0
-        target[1] = 0.0
     elif abs(position[0] + position[1]) > UNEVEN * abs(position[0]):
-        smaller = min(abs(position[0]), abs(position[1]))
-        target[0] = math.copysign(smaller, position[0])
-        target[1] = math.copysign(smaller, position[1])
+        again = params[1] == 1.0 and memory[1] == 0.0
+        memory[1] = 1.0
+        size = min(abs(position[0]), abs(position[1]))
+        if again:
+            size = max(abs(position[0]), abs(position[1]))
+        target[0] = math.copysign(size, position[0] - position[1])
+        target[1] = -target[0]
+    else:
+        memory[1] = 0.0
     return 0
 
 
 class HoldOnce(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Spot against the perpetual of one venue, taken once: `size` of a leg over equity, signed."""
+    """Spot against the perpetual of one venue, taken once: `size` of a leg over equity, signed.
+
+    `again`: what a leg lost is taken again, once, before the other one is cut to match.
+    """
 
     size: float
+    again: bool = False
 
     kinds: ClassVar[tuple[str, ...]] = ("funding_carry",)
     decide: ClassVar = decide
@@ -64,8 +77,8 @@ class HoldOnce(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return 1
 
     def params(self, _bar_h: float) -> Float1D:
-        """The size; negative = spot sold short."""
-        return np.array([self.size])
+        """The size, negative = spot sold short; and whether what was lost is taken again."""
+        return np.array([self.size, float(self.again)])
 
     def features(self, panel: Panel, spread: Spread) -> Float2D:
         """Gap of the perpetual to spot: finite where both are known."""
@@ -155,6 +168,7 @@ size = {size}
 [venues.{window.venue}]
 borrow_apr         = {borrow_apr}
 borrow_maintenance = {borrow_maintenance}
+haircut            = {haircut}
 """
 OKX = f"maintenance = {OKX_MAINTENANCE}\nliquidation_fee_bps = {OKX_LIQUIDATION_BPS}\n"
 
@@ -201,6 +215,13 @@ class Run:
         """The liquidations, judged at closes or inside bars."""
         result = self.result
         return result.liquidated_high_low if high_low else result.fills.liquidations
+
+    @property
+    def sold(self) -> float:
+        """Coins that the venue sold to repay debts, judged at closes, over what was taken."""
+        fills = self.result.fills
+        forced = fills.reason == FILL_REASONS.index("repayment")
+        return float(-fills.quantity[forced].sum() / abs(fills.quantity[0]))
 
     def kind(self, leg: int) -> str:
         """Spot or perpetual."""
@@ -249,15 +270,15 @@ class Study:
         return np.asarray(self.panel.fields[field][:, self.panel.column(self.window.instruments[leg])])
 
 
-def desk_of(window: Window, structure: Structure, long: bool, catalog: Path) -> Desk:
-    """The desk of one run."""
+def desk_of(window: Window, structure: Structure, long: bool, catalog: Path, more: str = "") -> Desk:
+    """The desk of one run; `more`: further keys of its venue, then further sections."""
     spot, perp = window.instruments
     text = DESK.format(
         window=window, capital=CAPITAL, catalog=catalog, spot=spot, perp=perp,
         size=structure.size if long else -structure.size,
-        borrow_apr=BORROW_APR, borrow_maintenance=BORROW_MAINTENANCE,
+        borrow_apr=BORROW_APR, borrow_maintenance=BORROW_MAINTENANCE, haircut=HAIRCUT,
     )  # fmt: skip
-    return parse(text + (OKX if window.venue == "okx" else "") + structure.settings)
+    return parse(text + (OKX if window.venue == "okx" else "") + structure.settings + more)
 
 
 def study(window: Window, catalog: Path) -> Study:
