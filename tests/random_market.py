@@ -74,6 +74,27 @@ effective_from = 2019-01-02
 source = "made up"
 confidence = "high"
 pays_on = "oracle"
+[[portfolio]]
+effective_from = 2019-01-02
+source = "made up"
+confidence = "high"
+method = "grid"
+moves = [-0.16, -0.08, 0.0, 0.08, 0.16]
+extended = [[-0.5, 0.32], [0.5, 0.32]]
+dampener = 500.0
+basis_min = 0.01
+basis_annual = 0.1
+stable_move = 0.02
+minimum = 0.005
+delta_threshold = 5000.0
+delta_increment = 0.01
+delta_max = 0.1
+[[portfolio]]
+kinds = ["spot"]
+effective_from = 2019-01-02
+source = "made up"
+confidence = "high"
+spot_offsets = true
 """
 BETA = """
 venue = "beta"
@@ -191,19 +212,21 @@ class Restless(msgspec.Struct, frozen=True, kw_only=True):
 def topped(margin: str, rng: np.random.Generator) -> str:
     """Keys that have cash sent, in half of the desks where it can be."""
     delay = rng.choice([0.0, 1.0, 7.0])
-    return f"{RESTORE}{delay}" if margin == "cross" and rng.random() < 0.5 else ""
+    return f"{RESTORE}{delay}" if margin != "isolated" and rng.random() < 0.5 else ""
 
 
 def random_desk(rng: np.random.Generator) -> Desk:
+    margin = rng.choice(["cross", "isolated", "portfolio"])
+    account = "unified" if margin == "portfolio" else rng.choice(["unified", "separate"])
     text = DESK.format(
         currency=rng.choice(["USDT", "USD"]),
         capital=rng.choice([10_000.0, 1e6, 12_345.678]),
-        account=rng.choice(["unified", "separate"]),
+        account=account,
         other_account=rng.choice(["unified", "separate"]),
         derivatives_share=rng.uniform(0.1, 0.9),
         leverage=rng.choice([1.0, 3.0, 30.0]),
         risk_leverage=rng.choice([2.0, 30.0]),
-        margin=(margin := rng.choice(["cross", "isolated"])),
+        margin=margin,
         delivery=rng.choice(["at_once", "along"]),
         alpha_margin=rng.choice(["", "maintenance = 0.005", "maintenance = 0.03"]),
         beta_margin=rng.choice(["", "maintenance = 0.01\ntaker_bps = 3.0"]),

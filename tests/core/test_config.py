@@ -107,7 +107,7 @@ def test_a_wrong_type_is_named_with_its_path(section: str, line: str, path: str)
             "venues.okx.max_leverage",
             "leverage 2.5 with a maintenance of 0.4 is liquidated at once",
         ),
-        ("venues.okx", "margin = 'portfolio'", "venues.okx", "not built yet"),
+        ("venues.okx", "margin = 'portfolio'\naccount = 'separate'", "venues.okx.margin", "in one account"),
         ("venues.okx", "top_up = 'restore'\nmargin = 'isolated'", "venues.okx.top_up", "not topped up"),
         ("venues.okx", "top_up = 'restore'\ntransfer_delay_h = 'never'", "venues.okx.top_up", "never arrive"),
         ("venues.okx", "top_up_at = 1.0", "venues.okx.top_up_at", "at 1 it is liquidated"),

@@ -51,7 +51,7 @@ def _plain(dispatcher: Any) -> Any:
     return dispatcher
 
 
-def _compile(function: _Function, door: bool) -> _Function:
+def _compile(function: _Function, door: bool, copied: bool = True) -> _Function:
     before = _settings.CACHE_DIR
     _settings.CACHE_DIR = FOLDER
     try:
@@ -60,7 +60,7 @@ def _compile(function: _Function, door: bool) -> _Function:
                 cache=True,
                 nogil=True,
                 error_model="numpy",
-                forceinline=True,
+                forceinline=copied,
                 _nrt=False,
                 no_cfunc_wrapper=True,
                 no_cpython_wrapper=not door,
@@ -87,3 +87,8 @@ def inlined(function: _Function) -> _Function:
     The doors, which unpack fifty arrays, took more than half the time of the first compile.
     """
     return _compile(function, door=False)
+
+
+def outlined(function: _Function) -> _Function:
+    """`compiled`, but not copied into its callers: for what is large and called by few desks."""
+    return _compile(function, door=True, copied=False)

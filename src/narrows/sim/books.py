@@ -117,7 +117,7 @@ class WalletBook:
 
 def _facts_of(plan: Layout) -> list[dict[str, Any]]:
     """What a layout says of each leg."""
-    told = [name for name in Legs._fields if name not in ("tiers", "haircuts", "sale", "first")]
+    told = [name for name in Legs._fields if name not in ("tiers", "haircuts", "sale", "first", "portfolio")]
     columns = [getattr(plan.legs, name).tolist() for name in told]
     return [dict(zip(told, row, strict=True)) for row in zip(*columns, strict=True)]
 
@@ -137,12 +137,14 @@ class Books:
         params: Sequence[float],
         bracket: bool,
     ) -> None:
-        fields = [name for name in Market._fields if name not in ("features", "acts", "hour")]
+        fields = [name for name in Market._fields if name not in ("features", "acts", "time_ns")]
         self.rows = {name: getattr(market, name).tolist() for name in fields}
         self.acts = {name: rows.tolist() for name, rows in market.acts._asdict().items()}
-        self.hours = market.hour.tolist()
+        self.times = market.time_ns.tolist()
+        self.now_ns = 0
         self.features = market.features.tolist()
         self.tiers, self.haircuts, self.sale = plan.legs.tiers, plan.legs.haircuts, plan.legs.sale.tolist()
+        self.portfolio = plan.legs.portfolio
         self.legs = [LegBook(**facts) for facts in _facts_of(plan)]
         self.spreads = [SpreadBook(list(range(a, b))) for a, b in pairwise(plan.legs.first.tolist())]
         scalars = ("bar_years", "loan_years")
@@ -186,6 +188,7 @@ class Books:
     def obey(self, plan: Layout) -> None:
         """The rules changed: from here on the facts of the legs are those of another layout."""
         self.tiers, self.haircuts, self.sale = plan.legs.tiers, plan.legs.haircuts, plan.legs.sale.tolist()
+        self.portfolio = plan.legs.portfolio
         for leg, facts in zip(self.legs, _facts_of(plan), strict=True):
             for name, value in facts.items():
                 setattr(leg, name, value)
@@ -317,9 +320,14 @@ class Books:
         """What a long spot leg counts as margin: see `unasked.py`."""
         raise NotImplementedError
 
+    def needed_together(self, w: int, prices: Sequence[float]) -> float:
+        """Maintenance of a wallet as a portfolio: see `unasked.py`."""
+        raise NotImplementedError
+
     def standing(self, w: int, prices: Sequence[float]) -> Standing:
         """A wallet at some prices, in its own currency; long spot counts by its collateral weight."""
         found = Standing(self.wallets[w].cash, self.wallets[w].cash, 0.0, 0.0)
+        together = self.portfolio.gridded[w] == 1
         for i, (leg, price) in enumerate(zip(self.legs, prices, strict=True)):
             if leg.wallet != w or (leg.quantity == 0.0 and leg.coin == 0.0):
                 continue
@@ -328,7 +336,7 @@ class Books:
                 found.equity += value
                 found.margin_equity += self.pledged(i, prices) if leg.quantity > 0.0 else value
                 if leg.quantity < 0.0:
-                    found.maintenance += self.needed(i, price) * leg.exchange
+                    found.maintenance += 0.0 if together else self.needed(i, price) * leg.exchange
                     found.gross -= value * self.burden(i, leg.quantity, price)
                     found.borrowed -= value
                 continue
@@ -340,9 +348,12 @@ class Books:
                 continue
             found.margin_equity += value
             if leg.quantity != 0.0:
-                found.maintenance += self.needed(i, price) * leg.exchange
+                found.maintenance += 0.0 if together else self.needed(i, price) * leg.exchange
                 notional = abs(leg.quantity) if leg.inverse else abs(leg.quantity) * price
                 found.gross += notional * leg.exchange * self.burden(i, leg.quantity, price)
+        if together:
+            found.maintenance = self.needed_together(w, prices)
+        found.maintenance *= float(self.portfolio.level[w])
         return found
 
     def step(self, i: int, price: float) -> float:

@@ -6,6 +6,7 @@ wallet to wallet. `sim/unasked.py` says the same in plain Python.
 
 from narrows.core.arrays import Float2D
 from narrows.core.cache import inlined
+from narrows.core.time import HOUR_NS
 from narrows.risk.borrowing import BEGUN, STRUCK
 from narrows.risk.collateral import sold_for, to_repay
 from narrows.sim.layout import Legs, Market, State, Trace, Wallets
@@ -90,11 +91,11 @@ def loans(market: Market, legs: Legs, wallets: Wallets, state: State, t: int, i:
                 years = wallets.loan_years
                 state.charged[i, k] = max(state.charged[i, k], -quantity)
             elif legs.loan[i] == STRUCK:
-                years = wallets.loan_years if market.hour[t] else 0.0
+                years = wallets.loan_years if market.time_ns[t] % HOUR_NS == 0 else 0.0
             pay(legs, state, i, k, -(owed * mark * rate * years), BORROW)
         elif quantity > 0.0 and legs.coin_apr[i] > 0.0:
             pay(legs, state, i, k, quantity * mark * legs.coin_apr[i] * wallets.bar_years, YIELD)
-        if market.hour[t]:
+        if market.time_ns[t] % HOUR_NS == 0:
             state.charged[i, k] = 0.0
 
 

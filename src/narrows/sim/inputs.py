@@ -13,7 +13,7 @@ from narrows.core.config import Desk, Happening, Venue
 from narrows.core.errors import ConfigError
 from narrows.core.instrument import Instrument
 from narrows.core.panel import Panel
-from narrows.core.time import HOUR_NS, to_ns
+from narrows.core.time import to_ns
 from narrows.sim.forced import HALTED, REDUCE_ONLY
 from narrows.sim.layout import Acts, Market
 from narrows.sim.rates import exchange_rates
@@ -36,9 +36,12 @@ def prepared(desk: Desk, panel: Panel) -> Panel:
 def market(desk: Desk, panel: Panel, features: Float3D, wallets: Sequence[str]) -> Market:
     """A prepared panel as the kernel reads it, with what venues do unasked; `wallets` by name."""
     fields = {name: panel.fields[name] for name in Market._fields if name in panel.fields}
-    hour = read_only((panel.time_ns % HOUR_NS == 0).astype(np.int64))
     return Market(
-        **fields, oracle=panel.index, hour=hour, acts=acts(desk, panel, wallets), features=read_only(features)
+        **fields,
+        oracle=panel.index,
+        time_ns=panel.time_ns,
+        acts=acts(desk, panel, wallets),
+        features=read_only(features),
     )
 
 

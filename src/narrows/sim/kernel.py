@@ -34,6 +34,7 @@ from narrows.sim.liquidation import (
     needed,
     ratio_of,
     room_of,
+    set_years,
     standing,
     write_inside,
 )
@@ -471,6 +472,7 @@ def run(
     for t in range(start, stop):
         if room > 0 and trace.fills[0] + 3 * count * lanes > room:
             return t
+        set_years(legs, market.time_ns[t])
         recall(market, legs, state, trace, t)
         _fill(market, legs, state, trace, t)
         for k in range(lanes):

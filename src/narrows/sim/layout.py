@@ -24,7 +24,8 @@ from narrows.core.time import YEAR_H
 from narrows.risk.collateral import Haircuts, sale_order
 from narrows.risk.margin import Tiers
 from narrows.sim.rates import first_rates, money_of
-from narrows.sim.terms import Terms, changes, debt, terms
+from narrows.sim.terms import Terms, changes, debt, portfolio_rule, terms
+from narrows.sim.together import Portfolio, portfolio_of
 from narrows.strategy.decider import MEMORY
 
 
@@ -53,7 +54,7 @@ class Market(NamedTuple):
     settlement: Float2D
     fx: Float2D  # value of the quote currency (settlement coin if quanto) in the desk's
     available: Float2D  # coins that may be borrowed; NaN = no limit is known
-    hour: Int1D  # (T,) 1 = the bar closes on a full hour
+    time_ns: Int1D  # (T,) close
     acts: Acts
     features: Float3D
 
@@ -83,6 +84,7 @@ class Legs(NamedTuple):
     delivery_fee: Float1D
     oracle: Int1D  # 1 = funding is paid on the index, not on the mark
     along: Int1D  # 1 = at delivery the spot of its spread is sold along the averaging window
+    portfolio: Portfolio
     haircuts: Haircuts  # what a long spot position counts as margin
     sale: Int1D  # leg numbers, in the order in which collateral is sold to repay a debt
     coin_apr: Float1D  # what owned spot earns: staking, lending
@@ -300,9 +302,15 @@ def layout(desk: Desk, panel: Panel, spreads: Sequence[Spread], time_ns: int | N
         debt(desk, name, venue, desk.currency if column < 0 else panel.instruments[column].money, time_ns)
         for (name, (venue, _)), column in zip(wallets.items(), money, strict=True)
     ]
+    portfolio = portfolio_of(
+        instruments,
+        [leg.wallet for leg in names],
+        [venue.margin == "portfolio" for venue, _ in wallets.values()],
+        lambda one: portfolio_rule(desk, one, time_ns),
+    )
     known = [terms(desk, one, venues[one.venue], time_ns) for one in instruments]
     return Layout(
-        legs=_legs(panel, spreads, instruments, names, known, leverage),
+        legs=_legs(panel, spreads, instruments, names, known, leverage, portfolio),
         wallets=Wallets(
             money=_ints(money),
             leverage=_floats(leverage),
@@ -336,6 +344,7 @@ def _legs(
     names: Sequence[Leg],
     terms: Sequence[Terms],
     leverage: Sequence[float],
+    portfolio: Portfolio,
 ) -> Legs:
     """The facts of all legs; `leverage` is that of each wallet."""
     rows = np.cumsum([0, *(len(one.upkeep.tiers) for one in terms)])
@@ -373,6 +382,7 @@ def _legs(
         delivery_fee=_floats(one.delivery_fee for one in terms),
         oracle=_ints(one.oracle for one in terms),
         along=_ints(one.along for one in terms),
+        portfolio=portfolio,
         haircuts=haircuts,
         sale=_ints(_sale(haircuts)),
         coin_apr=_floats(one.coin_apr for one in terms),

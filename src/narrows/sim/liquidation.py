@@ -8,9 +8,11 @@ import math
 
 from narrows.core.arrays import Float1D
 from narrows.core.cache import compiled, inlined
+from narrows.core.time import HOUR_NS, YEAR_H
 from narrows.risk.collateral import counted
 from narrows.risk.liquidation import fixed_step, tier_step
 from narrows.risk.margin import required
+from narrows.risk.portfolio import maintenance as maintenance_of
 from narrows.sim.layout import Legs, Market, Scratch, State, Trace
 from narrows.sim.physics import FX, LIQUIDATED, LIQUIDATION, burden, close, coin_profit
 from narrows.sim.terms import BY_SHARE, BY_TIER
@@ -72,6 +74,31 @@ def room_of(legs: Legs, state: State, i: int, k: int, price: float) -> float:
     return room
 
 
+@inlined
+def needed_together(legs: Legs, state: State, w: int, k: int, prices: Float1D) -> float:
+    """Maintenance of a wallet's positions as a portfolio, in its currency."""
+    at = legs.portfolio.positions
+    for i in range(legs.wallet.shape[0]):
+        at.quantity[i] = 0.0
+        at.coin[i] = 0.0
+        if legs.wallet[i] == w and (state.quantity[i, k] != 0.0 or state.coin[i, k] != 0.0):
+            at.quantity[i] = state.quantity[i, k]
+            at.rate[i] = state.exchange[i]
+            if legs.inverse[i]:
+                at.coin[i] = state.coin[i, k] + coin_profit(at.quantity[i], state.mark[i], prices[i])
+    for g in range(legs.portfolio.grid.rate.shape[0]):
+        legs.portfolio.grid.rate[g] = 1.0 / state.cash_fx[w]
+    return float(maintenance_of(at, legs.portfolio.grid, prices, legs.portfolio.room))
+
+
+@inlined
+def set_years(legs: Legs, time_ns: int) -> None:
+    """How long the terms of portfolios have to run at a time."""
+    for e in range(legs.portfolio.expiry_ns.shape[0]):
+        left = legs.portfolio.expiry_ns[e] - time_ns
+        legs.portfolio.positions.term_years[e] = left / (YEAR_H * HOUR_NS) if left > 0 else 0.0
+
+
 @compiled
 def standing(
     legs: Legs, state: State, w: int, k: int, prices: Float1D
@@ -81,13 +108,15 @@ def standing(
     In the currency of its cash. Margined are derivatives and borrowed coins; their notional weighs more
     where a tier allows less leverage, see `burden`. Margin equity counts long spot after its haircut.
     Legs without a mark hold nothing. An isolated leg is judged by itself: what is posted for it is
-    spoken for as what is borrowed is, and margin of nothing else.
+    spoken for as what is borrowed is, and margin of nothing else. Maintenance is by tiers, leg by leg,
+    or of all legs together on the grid of a portfolio, times the level at which the venue liquidates.
     """
     equity = state.cash[w, k]
     margin_equity = equity
     maintenance = 0.0
     gross = 0.0
     borrowed = 0.0
+    gridded = legs.portfolio.gridded[w] == 1
     for i in range(legs.wallet.shape[0]):
         if legs.wallet[i] != w:
             continue
@@ -100,7 +129,8 @@ def standing(
                 equity += value
                 margin_equity += pledged(legs, state, i, k, prices, value) if quantity > 0.0 else value
                 if quantity < 0.0:
-                    maintenance += needed(legs, i, quantity, price) * rate
+                    if not gridded:
+                        maintenance += needed(legs, i, quantity, price) * rate
                     gross -= value * burden(legs, i, quantity, price)
                     borrowed -= value
             else:
@@ -112,10 +142,13 @@ def standing(
                     continue
                 margin_equity += value
                 if quantity != 0.0:
-                    maintenance += needed(legs, i, quantity, price) * rate
+                    if not gridded:
+                        maintenance += needed(legs, i, quantity, price) * rate
                     notional = abs(quantity) if legs.inverse[i] else abs(quantity) * price
                     gross += notional * rate * burden(legs, i, quantity, price)
-    return equity, margin_equity, maintenance, gross, borrowed
+    if gridded:
+        maintenance = needed_together(legs, state, w, k, prices)
+    return equity, margin_equity, maintenance * legs.portfolio.level[w], gross, borrowed
 
 
 @inlined

@@ -400,6 +400,7 @@ class Reference(Unasked):
     def run(self, decide: Decide, start: int, stop: int) -> None:
         """Run the bars from `start` up to, not including, `stop`."""
         for t in range(start, stop):
+            self.now_ns = self.times[t]
             self.recall(t)
             self.fill_queue(t)
             if self.bracket:

@@ -10,7 +10,7 @@ from narrows.core.errors import ConfigError
 from narrows.core.instrument import Instrument
 from narrows.core.units import from_bps
 from narrows.risk.borrowing import BEGUN, CONTINUOUS, STRUCK
-from narrows.rulebook import FeeRule, MarginRule, Rulebook, SettlementRule, load
+from narrows.rulebook import FeeRule, MarginRule, PortfolioRule, Rulebook, SettlementRule, load
 
 WHOLE, BY_TIER, BY_SHARE = range(3)  # how a venue liquidates, as in physics
 CHARGED = {"begun": BEGUN, "struck": STRUCK, "continuous": CONTINUOUS}
@@ -152,6 +152,21 @@ def _haircut(book: Rulebook, one: Instrument, venue: Venue, time_ns: int) -> Hai
     floors, weights = rule.arrays()
     rows = tuple(zip(floors.tolist(), weights.tolist(), strict=True))
     return Haircut(rows, rule.floors_in == "coin", rule.conversion or 0.0)
+
+
+def portfolio_rule(desk: Desk, one: Instrument, time_ns: int) -> PortfolioRule:
+    """How its venue margins an instrument together with others.
+
+    Raises
+    ------
+    ConfigError
+        If it is not on record: a desk file cannot say it.
+    """
+    try:
+        return rules_of(desk).portfolio(one, time_ns)
+    except ConfigError as error:
+        remedy = f'use margin = "cross" in [venues.{one.venue}], or {error.remedy}'
+        raise ConfigError(error.what, f"desk {desk.name}: {error.where}", remedy) from None
 
 
 def debt(desk: Desk, wallet: str, venue: Venue, currency: str, time_ns: int) -> tuple[float, float]:

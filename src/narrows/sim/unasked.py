@@ -6,7 +6,11 @@ Written apart from `forced.py`, which must give the same bits.
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
+from narrows.core.time import HOUR_NS, YEAR_H
 from narrows.risk.collateral import counted, sold_for, to_repay
+from narrows.risk.portfolio import maintenance, scratch
 from narrows.sim.books import Books, LegBook
 
 EACH_BEGUN_HOUR, ON_THE_HOUR = 0, 1  # how a loan is charged, but for continuously
@@ -63,11 +67,11 @@ class Unasked(Books):
                 due, years = max(owed - leg.charged, 0.0), self.loan_years
                 leg.charged = max(leg.charged, owed)
             elif leg.loan == ON_THE_HOUR:
-                years = self.loan_years if self.hours[t] else 0.0
+                years = self.loan_years if self.times[t] % HOUR_NS == 0 else 0.0
             self.pay(i, -(due * leg.mark * self.rows["borrow"][t][leg.column] * years), "borrow")
         elif leg.quantity > 0.0 and leg.coin_apr > 0.0:
             self.pay(i, leg.quantity * leg.mark * leg.coin_apr * self.bar_years, "collateral_yield")
-        if self.hours[t]:
+        if self.times[t] % HOUR_NS == 0:
             leg.charged = 0.0
 
     def deleverage(self, t: int) -> None:
@@ -130,6 +134,23 @@ class Unasked(Books):
         size = quantity if self.haircuts.in_coin[i] else quantity * leg.mark * leg.fx
         reached = [row for row in range(first, last) if row == first or self.haircuts.floor[row] < size]
         return float(self.haircuts.weight[reached[-1]]) if reached else 0.0
+
+    def needed_together(self, w: int, prices: Sequence[float]) -> float:
+        """Maintenance of a wallet as a portfolio, in its currency; years to run at the close of this bar."""
+        mine = [leg.wallet == w and (leg.quantity != 0.0 or leg.coin != 0.0) for leg in self.legs]
+        coins = [
+            leg.coin + leg.quantity * (1.0 / leg.mark - 1.0 / price) if there and leg.inverse else 0.0
+            for leg, price, there in zip(self.legs, prices, mine, strict=True)
+        ]
+        at = self.portfolio.positions._replace(
+            quantity=np.array([leg.quantity * there for leg, there in zip(self.legs, mine, strict=True)]),
+            coin=np.array(coins),
+            rate=np.array([leg.exchange for leg in self.legs]),
+            term_years=np.maximum((self.portfolio.expiry_ns - self.now_ns) / (YEAR_H * HOUR_NS), 0.0),
+        )
+        rates = np.full(len(self.portfolio.grid.rate), 1.0 / self.wallets[w].fx)
+        grid = self.portfolio.grid._replace(rate=rates)
+        return float(maintenance(at, grid, np.array(prices), scratch(at, grid)))
 
     # -- cash from wallet to wallet
 
