@@ -150,6 +150,8 @@ STRUCTURES = (
         for leverage in (1.0, 3.0)
     ),
     Structure("unified, cross, full", "unified", "cross", 3.0, full=True),
+    Structure("unified, portfolio", "unified", "portfolio", 3.0),
+    Structure("unified, portfolio, full", "unified", "portfolio", 3.0, full=True),
 )
 
 DESK = """
@@ -265,18 +267,32 @@ class Study:
         spot, perp = (self.panel.column(one) for one in self.window.instruments)
         return np.asarray(self.panel.close[:, perp] / self.panel.close[:, spot] - 1.0)
 
+    def left_inside(self, run: Run) -> float:
+        """Equity over the capital after a death inside the bar: the other leg closed at the next open.
+
+        As judged at closes up to the bar before; without the fees of getting out.
+        """
+        result, dead = run.result, run.deaths(high_low=True)
+        bar = int(np.searchsorted(result.time_ns, dead.time_ns[0]))
+        closed = [float(self.of("open", leg)[bar + 1]) for leg in range(2)]
+        closed[int(dead.leg[0])] = float(dead.price[0])
+        gained = float(result.position[bar - 1] @ (np.array(closed) - result.mark[bar - 1]))
+        return (float(result.equity[bar - 1]) + gained) / CAPITAL
+
     def of(self, field: str, leg: int) -> Float1D:
         """A field of the panel for spot (0) or the perpetual (1)."""
         return np.asarray(self.panel.fields[field][:, self.panel.column(self.window.instruments[leg])])
 
 
-def desk_of(window: Window, structure: Structure, long: bool, catalog: Path, more: str = "") -> Desk:
+def desk_of(
+    window: Window, structure: Structure, long: bool, catalog: Path, more: str = "", haircut: float = HAIRCUT
+) -> Desk:
     """The desk of one run; `more`: further keys of its venue, then further sections."""
     spot, perp = window.instruments
     text = DESK.format(
         window=window, capital=CAPITAL, catalog=catalog, spot=spot, perp=perp,
         size=structure.size if long else -structure.size,
-        borrow_apr=BORROW_APR, borrow_maintenance=BORROW_MAINTENANCE, haircut=HAIRCUT,
+        borrow_apr=BORROW_APR, borrow_maintenance=BORROW_MAINTENANCE, haircut=haircut,
     )  # fmt: skip
     return parse(text + (OKX if window.venue == "okx" else "") + structure.settings + more)
 
