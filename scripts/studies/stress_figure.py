@@ -34,10 +34,11 @@ class Pen:
 
 PENS = (
     Pen("unified, cross", 3.0, "unified, 3×", "#1f6feb", 1.8),
-    Pen("unified, cross, full", 3.0, "unified, 3× in full", "#7c3aed", 1.8, "7 3"),
+    Pen("unified, cross, full", 3.0, "unified in full", "#7c3aed", 1.8, "7 3"),
+    Pen("unified, portfolio", 3.0, "portfolio, 3×", "#db2777", 1.5, "1.5 3.5"),
     Pen("separate, cross", 1.0, "separate, 1×", "#0f766e", 1.8, "2 2.5"),
     Pen("separate, cross", 3.0, "separate, 3×", "#d97706", 3.2),
-    Pen("separate, isolated", 3.0, "separate, 3× isolated", "#7f1d1d", 1.2),
+    Pen("separate, isolated", 3.0, "isolated, 3×", "#7f1d1d", 1.2),
 )
 
 Scale = Callable[[float], float]
@@ -257,7 +258,7 @@ def legend() -> list[str]:
     for pen in PENS:
         drawn.append(path([f"{x:.0f},46", f"{x + 26:.0f},46"], pen))
         drawn.append(text(x + 32, 50, pen.label))
-        x += 62 + 6.4 * len(pen.label)
+        x += 54 + 6.4 * len(pen.label)
     ring = f'<circle cx="{LEFT + 5}" cy="68" r="3.8" fill="none" stroke="{INK}" stroke-width="1.5"/>'
     cross = [line(LEFT + 232, 68 - 3 * up, LEFT + 238, 68 + 3 * up, INK, 1.7) for up in (-1.0, 1.0)]
     words = [

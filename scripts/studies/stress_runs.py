@@ -6,7 +6,7 @@ same in all of them, so that only the account decides who lives.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,6 +22,7 @@ from narrows.core.panel import Panel
 from narrows.core.result import Fills, Result
 from narrows.core.spread import Spread
 from narrows.sim.backtest import backtest
+from narrows.sim.terms import debt
 from narrows.strategy.decider import Pointer, decider
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,7 +31,7 @@ CAPITAL = 1_000_000.0
 UNEVEN = 0.02  # of the first leg: what the legs may differ by before they are evened out
 BORROW_APR, BORROW_MAINTENANCE = 0.30, 0.10
 OKX_MAINTENANCE, OKX_LIQUIDATION_BPS = 0.02, 50.0  # its tiers are not on record
-HAIRCUT = 0.10  # what the rulebook has of SOL at Binance; neither coin is on record where it is held here
+HAIRCUT = 0.10  # what the rulebook has of SOL at Binance; no coin is on record where it is held here
 
 
 @decider
@@ -219,11 +220,16 @@ class Run:
         return result.liquidated_high_low if high_low else result.fills.liquidations
 
     @property
-    def sold(self) -> float:
-        """Coins that the venue sold to repay debts, judged at closes, over what was taken."""
+    def sales(self) -> Fills:
+        """Coins that the venue sold to repay debts, judged at closes."""
         fills = self.result.fills
         forced = fills.reason == FILL_REASONS.index("repayment")
-        return float(-fills.quantity[forced].sum() / abs(fills.quantity[0]))
+        return Fills(*(getattr(fills, one.name)[forced] for one in fields(fills)))
+
+    @property
+    def sold(self) -> float:
+        """The same over what was bought."""
+        return float(-self.sales.quantity.sum() / abs(self.result.fills.quantity[0]))
 
     def kind(self, leg: int) -> str:
         """Spot or perpetual."""
@@ -243,6 +249,12 @@ class Run:
             part = 1.0 / (1.0 + self.structure.leverage)
             share = part if result.wallets[wallet].endswith("derivatives") else 1.0 - part
         return float(result.wallet_equity[bar, wallet]) / (CAPITAL * share)
+
+
+def debt_limit(venue: str, time_ns: int) -> float:
+    """How far below zero a venue lets the cash of an account be."""
+    desk = desk_of(next(one for one in WINDOWS if one.venue == venue), STRUCTURES[0], True, Path("catalog"))
+    return debt(desk, venue, desk.venues[venue], "USDT", time_ns)[0]
 
 
 @dataclass(frozen=True, eq=False)

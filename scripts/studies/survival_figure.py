@@ -6,12 +6,12 @@ from stress_figure import FAINT, INK, PAPER, RULE, Scale, line, linear, text
 from stress_runs import Run
 from stress_tables import moment
 from survival_page import adl, direction, left, outcome
-from survival_runs import COMPARED, Case, Survival
+from survival_runs import COMPARED, WAY, Case, Survival
 
 WIDTH = 920
-LEFT, RIGHT, TOP = 176, 908, 148  # of the columns
+LEFT, RIGHT, TOP = 170, 912, 156  # of the columns
 ROW, HEAD, BREAK = 19, 20, 9  # heights: a hedge, the name of its market, the room between markets
-GUTTER = 12  # between columns
+GUTTER = 30  # between columns
 ALIVE, SOLD, DEAD = "#0f766e", "#b45309", "#b42318"
 HEADS = {
     "separate, cross": ("separate", "cross, ¾"),
@@ -74,7 +74,7 @@ def axes(low: float, high: float, bottom: float) -> list[str]:
             drawn.append(line(x(value), TOP - 4, x(value), bottom, FAINT if tenth == 10 else RULE))
             if tenth % 2 == 0:
                 for y in (TOP - 9, bottom + 14):
-                    drawn.append(text(x(value), y, f"{value:.0%}", "middle", FAINT, ' font-size="10.5"'))
+                    drawn.append(text(x(value), y, f"{value * 100:.0f}", "middle", FAINT, ' font-size="10.5"'))
     return drawn
 
 
@@ -91,7 +91,8 @@ def legend() -> list[str]:
         drawn += mark(x, 57.0, how, sold)
         drawn.append(text(x + 10, 61, label, color=FAINT))
         x += 40 + 6.1 * len(label)
-    return drawn
+    words = f"ADL: of the winning perpetual, {WAY:.0%} of the way from open to extreme of the hour with the largest move"
+    return [*drawn, text(18, 81, words + ", hedged again at the next open", color=FAINT)]
 
 
 def figure(found: Survival) -> str:

@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterable
 
 import numpy as np
-from stress_runs import BORROW_APR, CAPITAL, HAIRCUT, Run
+from stress_runs import BORROW_APR, CAPITAL, HAIRCUT, Run, debt_limit
 from stress_tables import moment, percent, ratio
-from stress_words import wrapped
+from stress_words import AFTER, wrapped
 from survival_runs import (
     ACCOUNTS,
     COMPARED,
@@ -61,20 +61,22 @@ above.
   losers went bankrupt, and no more is known; the table takes the middle, {way:.0%} of the way. The position is closed
   there without a fee, and the simulator books it at the close of the hour.
 - **The share**, 50 % or 100 %, is given and not derived from a rank: queues and insurance funds are not in these data.
-- **Hedged again at the next open**, as far as the wallets carry it; what then still lacks a partner is closed. So that a
-  spot wallet that is full can pay for it, hedges with ADL are {spare:.1%} smaller. *Separate, isolated* closes its other leg
-  instead, because the simulator gives a wallet whose coins are no margin no room to grow.
+- **Hedged again at the next open**, as far as the wallets carry it; what then still lacks a partner is closed an hour later.
+  So that a spot wallet that is full can pay for it, hedges with ADL are {spare:.1%} smaller. Two cannot take the leg again:
+  *separate, isolated*, because the simulator gives a wallet whose coins are no margin no room to grow, and after an ADL
+  of the whole leg the two *in full* of January 2023, for which the capital is then too small.
 - **Haircut**: neither SOL nor AVAX is on record where it is held here. {haircut:.0%} is assumed, what the rulebook has of SOL at
-  Binance. Debt limits are on record: 20,000 USDT at OKX, 5,000 at Binance.
-- **Portfolio margin** is the rulebook's at each date. OKX's grid is of January 2025, taken back to 2020 in the form before
-  (±25 % for SOL until 2025, its far moves at half); what it asks for the gap between perpetual and spot is on record since
-  2024 and 2025 only, so that a hedge of 2022 needs almost nothing. Binance's is no grid but its brackets, liquidated at 1.05.
+  Binance. Debt limits are on record: {okx_limit:,.0f} USDT at OKX, {binance_limit:,.0f} at Binance.
+- **Portfolio margin** is the rulebook's at each date. OKX's grid (moves of up to 25 %, far ones at half) is on record with low
+  confidence before 2025, and what it asks for the gap between perpetual and spot only since June 2024: a hedge of 2022 needs
+  almost nothing. Binance's is no grid: its brackets, and liquidation at 1.05 times them.
 
 ## What these data cannot show
 
 - **The minutes.** On 2025-10-10 the low and the way back lie in one hour, so the next open is after the bounce. Who was
-  deleveraged on the way down and hedged again at the low of the hour would have lost {worst}. Nothing in hourly
-  bars says which it was.
+  deleveraged on the way down and hedged again at the low of the hour would
+  have lost, of the capital,
+  {worst}. Nothing in hourly bars says which it was.
 - **Inside the hour of the ADL** the hedge is judged whole, at the highs and lows: that it stood with one leg is
   judged from the next open on.
 - **Who is next.** One venue, one hedge, no queue behind it; the insurance fund is never empty, spread and depth are a calm day's,
@@ -87,14 +89,16 @@ FOUND = """## What it shows
   perpetual {separate_dead} of {hedges} hedges die, {separate_inside} of them inside the bar only; in one wallet, by tiers or
   as a portfolio, none does (worst ratio {unified_worst}). Isolated margin changes nothing: it dies with the separate
   wallet, of the same leg and in the same hour, {isolated_count} times of {separate_count}.
+- **Death is not ruin, it is the end of the hedge.** {kept_least} to {kept_most} of the capital is left, for the leg in the
+  other wallet had won. What is lost is what the survivors still earn or pay.
 - **One wallet pays for it by shrinking.** In the rally of January 2023 the long hedge owes what its perpetual loses, and the
   venue sells coins whenever that passes the limit: {sold} of them by the end, {sold_full} in full. It ends at {sold_left}.
 - **ADL at the middle of the hour kills nobody who would have lived.** It takes the leg that wins: what is left is
   owned coins, which need no margin, or owed coins that the wallet can carry for an hour. It costs between {least} and {most}
   of the capital at 100 %, and half of that, within {half_error:.1f} points, at 50 %.
 - **The price of it is a guess, and the guess decides the sign.** At the open of the hour every one of the {episodes} hedges
-  loses, {open_least} to {open_most}; at its extreme every one gains, {end_least} to {end_most}. A desk closed at the low has
-  sold its hedge at the best price of the day.
+  loses, {open_least} to {open_most}; at its extreme every one gains, {end_least} to {end_most}. Who is closed at
+  the low has bought his short back at the best price of the day.
 - **Time decides when the move goes on.** Noticed at once, the ADL of January 2023 costs {now}; after {late} hours {later},
   because the rally went on over coins that are owed. In a fall the naked coins may as well win back: in
   November 2022 {november_now} becomes {november_later}.
@@ -256,6 +260,8 @@ def _deaths(found: Survival) -> dict[str, str]:
         "unified_worst": ratio(worst),
         "isolated_count": f"{sum(_same_death(case) for case in dead)}",
         "separate_count": f"{len(dead)}",
+        "kept_least": f"{min(left(case, case.runs[COMPARED[0]]) for case in dead):.1%}",
+        "kept_most": f"{max(left(case, case.runs[COMPARED[0]]) for case in dead):.1%}",
         "sold": f"{rally[COMPARED[2]].sold:.0%}",
         "sold_full": f"{rally[COMPARED[4]].sold:.0%}",
         "sold_left": f"{1.0 + rally[COMPARED[2]].change:.1%} and {1.0 + rally[COMPARED[4]].change:.1%}",
@@ -322,5 +328,6 @@ def survival_page(found: Survival) -> str:
     return PAGE.format(
         head=" | ".join(COMPARED), rule="---|" * (len(ACCOUNTS) - 1) + "---",
         rows=_rows(found), found=wrapped(words), costs=_costs(found), struck=_struck(found),
-        way=WAY, spare=SPARE, haircut=HAIRCUT, worst=_worst(found), apr=BORROW_APR,
+        way=WAY, spare=SPARE, haircut=HAIRCUT, okx_limit=debt_limit("okx", AFTER),
+        binance_limit=debt_limit("binance", AFTER), worst=_worst(found), apr=BORROW_APR,
     )  # fmt: skip
