@@ -35,7 +35,7 @@ class Pen:
 PENS = (
     Pen("unified, cross", 3.0, "unified, 3×", "#1f6feb", 1.8),
     Pen("unified, cross, full", 3.0, "unified in full", "#7c3aed", 1.8, "7 3"),
-    Pen("unified, portfolio", 3.0, "portfolio, 3×", "#db2777", 1.5, "1.5 3.5"),
+    Pen("unified, portfolio", 3.0, "portfolio, 3×", "#db2777", 2.0, "2 3"),
     Pen("separate, cross", 1.0, "separate, 1×", "#0f766e", 1.8, "2 2.5"),
     Pen("separate, cross", 3.0, "separate, 3×", "#d97706", 3.2),
     Pen("separate, isolated", 3.0, "isolated, 3×", "#7f1d1d", 1.2),
@@ -239,7 +239,7 @@ def margin_panel(study: Study, runs: Sequence[tuple[Pen, Run]], left: float, rig
         linear(float(time_ns[0]), float(time_ns[-1]), left, right),
         logarithmic(*RATIOS, bottom, top),
     )  # fmt: skip
-    marks = [(0.01, "0.01"), (0.1, "0.1"), (1.0, "1"), (10.0, "≥10")]
+    marks = [(RATIOS[0], f"≤{RATIOS[0]:g}"), (0.01, "0.01"), (0.1, "0.1"), (1.0, "1"), (10.0, "≥10")]
     drawn = frame(box, marks, days(time_ns, 6), dated=True)
     drawn.append(text(left, 532, "Margin ratio, worst wallet (band: closes to inside the bar)", color=FAINT))
     drawn.append(line(left, box.y(1.0), right, box.y(1.0), "#b42318", 1.0))

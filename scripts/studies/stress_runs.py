@@ -38,8 +38,8 @@ HAIRCUT = 0.10  # what the rulebook has of SOL at Binance; no coin is on record 
 def decide(features: Pointer, position: Pointer, memory: Pointer, params: Pointer, target: Pointer) -> int:
     """Enter once, at the first bar; hold; even out legs that no longer match.
 
-    The larger leg is cut to the smaller one, so a leg that lost its partner is closed. With params[1]
-    the smaller one is first taken again, once, as far as the wallets carry it.
+    The larger leg is cut to the smaller one, so a leg that lost its partner is closed; but first, once, the
+    smaller one is taken again, if both are then within params[1] times the equity.
     """
     target[0] = position[0]
     target[1] = position[1]
@@ -49,11 +49,10 @@ def decide(features: Pointer, position: Pointer, memory: Pointer, params: Pointe
             target[0] = params[0] * position[2]
             target[1] = -target[0]
     elif abs(position[0] + position[1]) > UNEVEN * abs(position[0]):
-        again = params[1] == 1.0 and memory[1] == 0.0
+        size = max(abs(position[0]), abs(position[1]))
+        if memory[1] == 1.0 or 2.0 * size > params[1] * position[2]:
+            size = min(abs(position[0]), abs(position[1]))
         memory[1] = 1.0
-        size = min(abs(position[0]), abs(position[1]))
-        if again:
-            size = max(abs(position[0]), abs(position[1]))
         target[0] = math.copysign(size, position[0] - position[1])
         target[1] = -target[0]
     else:
@@ -64,11 +63,12 @@ def decide(features: Pointer, position: Pointer, memory: Pointer, params: Pointe
 class HoldOnce(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Spot against the perpetual of one venue, taken once: `size` of a leg over equity, signed.
 
-    `again`: what a leg lost is taken again, once, before the other one is cut to match.
+    `again`: what a leg lost is taken again, once, before the other one is cut to match, if both legs are
+    then at most so many times the equity.
     """
 
     size: float
-    again: bool = False
+    again: float = 0.0
 
     kinds: ClassVar[tuple[str, ...]] = ("funding_carry",)
     decide: ClassVar = decide
@@ -78,8 +78,8 @@ class HoldOnce(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return 1
 
     def params(self, _bar_h: float) -> Float1D:
-        """The size, negative = spot sold short; and whether what was lost is taken again."""
-        return np.array([self.size, float(self.again)])
+        """The size, negative = spot sold short; and up to how much what was lost is taken again."""
+        return np.array([self.size, self.again])
 
     def features(self, panel: Panel, spread: Spread) -> Float2D:
         """Gap of the perpetual to spot: finite where both are known."""

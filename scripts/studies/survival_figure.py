@@ -9,9 +9,9 @@ from survival_page import adl, direction, left, outcome
 from survival_runs import COMPARED, WAY, Case, Survival
 
 WIDTH = 920
-LEFT, RIGHT, TOP = 170, 912, 156  # of the columns
+LEFT, RIGHT, TOP = 214, 914, 156  # of the columns
 ROW, HEAD, BREAK = 19, 20, 9  # heights: a hedge, the name of its market, the room between markets
-GUTTER = 30  # between columns
+GUTTER = 26  # between columns
 ALIVE, SOLD, DEAD = "#0f766e", "#b45309", "#b42318"
 HEADS = {
     "separate, cross": ("separate", "cross, ¾"),
@@ -74,7 +74,9 @@ def axes(low: float, high: float, bottom: float) -> list[str]:
             drawn.append(line(x(value), TOP - 4, x(value), bottom, FAINT if tenth == 10 else RULE))
             if tenth % 2 == 0:
                 for y in (TOP - 9, bottom + 14):
-                    drawn.append(text(x(value), y, f"{value * 100:.0f}", "middle", FAINT, ' font-size="10.5"'))
+                    drawn.append(
+                        text(x(value), y, f"{value * 100:.0f}", "middle", FAINT, ' font-size="10.5"')
+                    )
     return drawn
 
 

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
-import numpy as np
 from stress_runs import BORROW_APR, CAPITAL, HAIRCUT, Run, debt_limit
 from stress_tables import moment, percent, ratio
 from stress_words import AFTER, wrapped
@@ -12,12 +12,15 @@ from survival_runs import (
     COMPARED,
     DETECTED_H,
     HARD_HAIRCUT,
+    LATER,
+    SHARES,
     SPARE,
     WAY,
     WAYS,
     Case,
     Episode,
     Survival,
+    winning,
 )
 
 from narrows.risk.adl import naked_loss
@@ -49,34 +52,37 @@ the capital long, 1.5 times the capital in reverse.
 ## What an ADL of the whole leg costs
 
 By the bankruptcy price of the losers at which it happens, as a way from the open of the hour to its extreme, and by the hours
-until the desk notices (`detect_h`). In % of the capital, against the same hedge without ADL; negative: it gained. † and (†) as
-above.
+until the desk notices (`detect_h`). In % of the capital, against the same hedge without ADL, {later} hours after the ADL; negative:
+it gained. † and (†) as above.
 
 {costs}
 {struck}
-## What is assumed
+"""
+
+ASSUMED = """## What is assumed
 
 - **The hour** is the one with the largest move, from its open to its low (high), among those that begin with the perpetual
   in profit: only winners are deleveraged. **The price** lies between the open of that hour and its extreme, for there the
   losers went bankrupt, and no more is known; the table takes the middle, {way:.0%} of the way. The position is closed
-  there without a fee, and the simulator books it at the close of the hour.
+  there without a fee, and the simulator books it at the close of the hour. At the middle of any other hour that begins in
+  profit, it would have cost from {other_least} to {other_most} of the capital.
 - **The share**, 50 % or 100 %, is given and not derived from a rank: queues and insurance funds are not in these data.
-- **Hedged again at the next open**, as far as the wallets carry it; what then still lacks a partner is closed an hour later.
-  So that a spot wallet that is full can pay for it, hedges with ADL are {spare:.1%} smaller. Two cannot take the leg again:
-  *separate, isolated*, because the simulator gives a wallet whose coins are no margin no room to grow, and after an ADL
-  of the whole leg the two *in full* of January 2023, for which the capital is then too small.
+- **Hedged again at the next open** after it is noticed, if both legs are then within 3× of the equity; else the leg that
+  lacks a partner is closed there. That is so *in full* in January 2023, and of ¾ there when it is noticed after {late} hours.
+  *Separate, isolated* cannot take the leg again, because the simulator gives a wallet whose coins are no margin no room to
+  grow, and closes an hour later. What is closed earns and pays no more, and may end higher for it. So that a spot wallet that is full can pay for it, hedges with ADL are {spare:.1%} smaller.
 - **Haircut**: neither SOL nor AVAX is on record where it is held here. {haircut:.0%} is assumed, what the rulebook has of SOL at
   Binance. Debt limits are on record: {okx_limit:,.0f} USDT at OKX, {binance_limit:,.0f} at Binance.
 - **Portfolio margin** is the rulebook's at each date. OKX's grid (moves of up to 25 %, far ones at half) is on record with low
   confidence before 2025, and what it asks for the gap between perpetual and spot only since June 2024: a hedge of 2022 needs
   almost nothing. Binance's is no grid: its brackets, and liquidation at 1.05 times them.
+"""
 
-## What these data cannot show
+UNKNOWN = """## What these data cannot show
 
 - **The minutes.** On 2025-10-10 the low and the way back lie in one hour, so the next open is after the bounce. Who was
   deleveraged on the way down and hedged again at the low of the hour would
-  have lost, of the capital,
-  {worst}. Nothing in hourly bars says which it was.
+  have lost {worst} of the capital. Nothing in hourly bars says which it was.
 - **Inside the hour of the ADL** the hedge is judged whole, at the highs and lows: that it stood with one leg is
   judged from the next open on.
 - **Who is next.** One venue, one hedge, no queue behind it; the insurance fund is never empty, spread and depth are a calm day's,
@@ -89,23 +95,23 @@ FOUND = """## What it shows
   perpetual {separate_dead} of {hedges} hedges die, {separate_inside} of them inside the bar only; in one wallet, by tiers or
   as a portfolio, none does (worst ratio {unified_worst}). Isolated margin changes nothing: it dies with the separate
   wallet, of the same leg and in the same hour, {isolated_count} times of {separate_count}.
-- **Death is not ruin, it is the end of the hedge.** {kept_least} to {kept_most} of the capital is left, for the leg in the
-  other wallet had won. What is lost is what the survivors still earn or pay.
+- **Death is not ruin, it is the end of the hedge.** {kept_least} to {kept_most} of the capital is left: most of what the
+  dead wallet lost, the other one had won. What is lost for good is what the survivors still earn or pay.
 - **One wallet pays for it by shrinking.** In the rally of January 2023 the long hedge owes what its perpetual loses, and the
   venue sells coins whenever that passes the limit: {sold} of them by the end, {sold_full} in full. It ends at {sold_left}.
 - **ADL at the middle of the hour kills nobody who would have lived.** It takes the leg that wins: what is left is
-  owned coins, which need no margin, or owed coins that the wallet can carry for an hour. It costs between {least} and {most}
-  of the capital at 100 %, and half of that, within {half_error:.1f} points, at 50 %.
+  owned coins, which need no margin by tiers, or owed coins that the wallet can carry until the next open. It costs from {least} (a
+  gain) to {most} of the capital at 100 %, and half of that, within {half_error:.1f} points, at 50 %.
 - **The price of it is a guess, and the guess decides the sign.** At the open of the hour every one of the {episodes} hedges
   loses, {open_least} to {open_most}; at its extreme every one gains, {end_least} to {end_most}. Who is closed at
   the low has bought his short back at the best price of the day.
 - **Time decides when the move goes on.** Noticed at once, the ADL of January 2023 costs {now}; after {late} hours {later},
   because the rally went on over coins that are owed. In a fall the naked coins may as well win back: in
   November 2022 {november_now} becomes {november_later}.
-- **Portfolio margin is kindest to the hedge and hardest to what ADL leaves of it.** In full, in reverse, in January 2023 the
-  hedge stands at {hedged_portfolio} as a portfolio and at {hedged_tiers} by tiers; in the hours after an ADL of the whole leg at
-  {naked_portfolio} and {naked_tiers}. Unnoticed for {fatal} h the portfolio is liquidated inside the bar, for
-  {fatal_closes} h at closes; by tiers it lives through both.
+- **Portfolio margin is kindest to the hedge and hardest to what ADL leaves of it.** In full and in reverse, the hedge has
+  a margin ratio of at most {hedged_portfolio} as a portfolio and {hedged_tiers} by tiers in all of January 2023; at the close of
+  that hour, its perpetual gone, {naked_portfolio} and {naked_tiers}. Of the {tried} cases below by price and time the portfolio is
+  liquidated in {dead_portfolio}, one of them at the middle, unnoticed for {late} hours; by tiers it lives in all of them.
 - **The haircut hardly matters here**: with {hard:.0%} instead of {haircut:.0%} every long hedge in one wallet lives too, worst
   ratio {hard_worst}. What a short perpetual needs is small beside what hedged coins count.
 """
@@ -198,6 +204,18 @@ def _worst(found: Survival) -> str:
     return ", ".join(told[:-1]) + " or " + told[-1]
 
 
+def _other_hours(found: Survival) -> list[float]:
+    """What an ADL at the middle of each hour that begins in profit costs until the next open."""
+    told = []
+    for at in found.episodes:
+        run = found.case(at.study.window.name, at.long, 0.0).runs["unified, cross"]
+        opens = at.study.of("open", 1)
+        for bar in winning(at.study, at.long).tolist():
+            taken, price = float(run.result.position[bar - 1, 1]), replace(at, bar=bar).price(WAY)
+            told.append(naked_loss(LINEAR, taken, price, float(opens[bar + 1]), 0.0, 1.0) / CAPITAL)
+    return told
+
+
 def _range(values: Iterable[float]) -> tuple[str, str]:
     """The least and the largest, as signed percentages."""
     known = sorted(values)
@@ -230,12 +248,14 @@ def _check(found: Survival) -> None:
             same = outcome(case.runs[name]) == outcome(before.runs[name])
             _hold(same, f"ADL kills nobody: {case.study.window.title}, {name}")
     cross = [(at, [found.cost(at, "unified, cross", way, 0) for way in WAYS]) for at in found.episodes]
-    _hold(all(costs[0] > 0.0 > costs[-1] for _, costs in cross), "ADL at the open loses, at the extreme gains")
+    _hold(
+        all(costs[0] > 0.0 > costs[-1] for _, costs in cross), "ADL at the open loses, at the extreme gains"
+    )
     _hold(all(outcome(run) == "lives" for run in found.hard), "every hedge lives with the hard haircut")
-    by_tiers = [outcome(found.costs["2023-01-sol", COMPARED[4], WAY, hours]) for hours in DETECTED_H]
-    together = [outcome(found.costs["2023-01-sol", COMPARED[5], WAY, hours]) for hours in DETECTED_H]
-    _hold(by_tiers == ["lives"] * 3, "by tiers it lives however late it is noticed")
-    _hold(together == ["lives", "inside", "closes"], "a portfolio dies of being noticed late")
+    alive = {key for key, run in found.costs.items() if outcome(run) == "lives"}
+    _hold({key[1] for key in set(found.costs) - alive} == {COMPARED[5]}, "of ADL only a full portfolio dies")
+    middle = [("2023-01-sol", COMPARED[5], WAY, hours) in alive for hours in DETECTED_H]
+    _hold(middle == [True, True, False], "a full portfolio dies at the middle when it is noticed last")
 
 
 def _same_death(case: Case) -> bool:
@@ -274,8 +294,8 @@ def _prices(found: Survival) -> dict[str, str | float]:
     costs = {way: [found.cost(at, cross, way, 0) for at in found.episodes] for way in WAYS}
     halves = []
     for at in found.episodes:
-        name = at.study.window.name
-        none, half, whole = (found.case(name, at.long, share).runs[cross].change for share in (0.0, 0.5, 1.0))
+        cases = [found.case(at.study.window.name, at.long, share) for share in (0.0, *SHARES)]
+        none, half, whole = (case.runs[cross].change for case in cases)
         halves.append(abs((none - half) - (none - whole) / 2.0) * 100.0)
     by_name = {at.study.window.name: at for at in found.episodes}
     november, january = by_name["2022-11-sol"], by_name["2023-01-sol"]
@@ -294,22 +314,22 @@ def _prices(found: Survival) -> dict[str, str | float]:
 
 
 def _naked(found: Survival) -> dict[str, str]:
-    """Numbers of the point on portfolio margin: worst ratios of the hedge, and of what ADL leaves of it."""
-    hedged = found.case("2023-01-sol", False, 0.0).runs
+    """Numbers of the point on portfolio margin: the hedge in full, and what ADL leaves of it."""
     at = next(one for one in found.episodes if one.study.window.name == "2023-01-sol")
-    naked = [found.costs["2023-01-sol", name, WAY, 0].result for name in COMPARED[4:]]
-    after = [
-        float(max(run.margin_ratio[at.bar].max(), np.nanmax(run.margin_ratio_high_low[at.bar + 1])))
-        for run in naked
-    ]
+    hedged = found.case("2023-01-sol", at.long, 0.0).runs
+    naked = found.case("2023-01-sol", at.long, 1.0).runs
+    tiers, portfolio = COMPARED[4:]
+    tried = [run for key, run in found.costs.items() if key[1] == portfolio]
+
+    def close(run: Run) -> str:
+        return ratio(float(run.result.margin_ratio[at.bar].max()))
+
     return {
-        "hedged_tiers": ratio(hedged[COMPARED[4]].worst(True)),
-        "hedged_portfolio": ratio(hedged[COMPARED[5]].worst(True)),
-        "naked_tiers": ratio(after[0]),
-        "naked_portfolio": ratio(after[1]),
-        "fatal": f"{DETECTED_H[1]}",
-        "fatal_closes": f"{DETECTED_H[2]}",
-    }
+        "hedged_tiers": ratio(hedged[tiers].worst(True)),
+        "hedged_portfolio": ratio(hedged[portfolio].worst(True)),
+        "naked_tiers": close(naked[tiers]), "naked_portfolio": close(naked[portfolio]),
+        "tried": f"{len(tried)}", "dead_portfolio": f"{sum(outcome(run) != 'lives' for run in tried)}",
+    }  # fmt: skip
 
 
 def survival_page(found: Survival) -> str:
@@ -325,9 +345,13 @@ def survival_page(found: Survival) -> str:
         **_deaths(found), **_prices(found), **_naked(found),
         hard=HARD_HAIRCUT, haircut=HAIRCUT, hard_worst=ratio(max(run.worst(True) for run in found.hard)),
     )  # fmt: skip
+    other_least, other_most = _range(_other_hours(found))
+    assumed = ASSUMED.format(
+        way=WAY, other_least=other_least, other_most=other_most, late=DETECTED_H[-1], spare=SPARE,
+        haircut=HAIRCUT, okx_limit=debt_limit("okx", AFTER), binance_limit=debt_limit("binance", AFTER),
+    )  # fmt: skip
     return PAGE.format(
-        head=" | ".join(COMPARED), rule="---|" * (len(ACCOUNTS) - 1) + "---",
-        rows=_rows(found), found=wrapped(words), costs=_costs(found), struck=_struck(found),
-        way=WAY, spare=SPARE, haircut=HAIRCUT, okx_limit=debt_limit("okx", AFTER),
-        binance_limit=debt_limit("binance", AFTER), worst=_worst(found), apr=BORROW_APR,
+        head=" | ".join(COMPARED), rule="---|" * (len(ACCOUNTS) - 1) + "---", rows=_rows(found),
+        found=wrapped(words), later=LATER, costs=_costs(found), struck=_struck(found),
+        assumed=wrapped(assumed), unknown=wrapped(UNKNOWN.format(worst=_worst(found), apr=BORROW_APR)),
     )  # fmt: skip

@@ -9,16 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from stress_runs import STRUCTURES, HoldOnce, Run, Structure, Study, desk_of
+from stress_runs import CAPITAL, STRUCTURES, HoldOnce, Run, Structure, Study, desk_of
 
+from narrows.core.arrays import Int1D
 from narrows.core.time import iso
 from narrows.sim.backtest import backtest
 
 SHARES = (0.5, 1.0)  # of the winning leg that the venue closes
 WAYS = (0.0, 0.5, 1.0)  # bankruptcy price of the losers, from the open of the hour to its extreme
 DETECTED_H = (0, 1, 4)  # until the desk notices
+LATER = 8  # bars after the ADL, when what it cost is reckoned: the legs are even again by then
 WAY = 0.5  # of the table
-SPARE = 0.003  # of the position left in cash, so that a spot wallet that is full can pay for what is taken again
+SPARE = (
+    0.003  # of the position left in cash, so that a spot wallet that is full can pay for what is taken again
+)
 HARD_HAIRCUT = 0.5  # how much worse than assumed owned coins may count
 COMPARED = (
     "separate, cross", "separate, isolated", "unified, cross", "unified, portfolio",
@@ -66,12 +70,18 @@ class Episode:
 def episode(study: Study) -> Episode:
     """Which hedge wins in a window, and the largest move for it in an hour that it begins with a profit."""
     opens, lows, highs = (study.of(name, 1) for name in ("open", "low", "high"))
-    entry = opens[1]
-    falls = bool(entry - lows.min() > highs.max() - entry)
+    falls = bool(opens[1] - lows.min() > highs.max() - opens[1])
     moves = 1.0 - lows / opens if falls else highs / opens - 1.0
-    winning = opens < entry if falls else opens > entry
-    winning[:2] = False
-    return Episode(study, falls, int(np.argmax(np.where(winning, moves, -np.inf))))
+    hours = winning(study, falls)
+    return Episode(study, falls, int(hours[np.argmax(moves[hours])]))
+
+
+def winning(study: Study, falls: bool) -> Int1D:
+    """Bars that the perpetual of the winning hedge begins with a profit; the last has no next open."""
+    opens = study.of("open", 1)
+    profit = opens[1] - opens if falls else opens - opens[1]
+    profit[[0, 1, -1]] = 0.0
+    return np.flatnonzero(profit > 0.0)
 
 
 def struck(found: Episode, structure: Structure, share: float, way: float = WAY, detect_h: float = 0) -> Run:
@@ -79,7 +89,7 @@ def struck(found: Episode, structure: Structure, share: float, way: float = WAY,
     window = found.study.window
     desk = desk_of(window, structure, found.long, Path("catalog"), found.keys(share, way, detect_h))
     size = float(desk.parameters["size"]) * (1.0 - SPARE)
-    result = backtest(desk, found.study.panel, HoldOnce(size=size, again=True))
+    result = backtest(desk, found.study.panel, HoldOnce(size=size, again=structure.leverage))
     return Run(window, structure, found.long, result)
 
 
@@ -105,16 +115,15 @@ class Survival:
     def case(self, window: str, long: bool, share: float) -> Case:
         """One of them."""
         return next(
-            one
-            for one in self.cases
-            if (one.study.window.name, one.long, one.share) == (window, long, share)
+            one for one in self.cases if (one.study.window.name, one.long, one.share) == (window, long, share)
         )
 
     def cost(self, found: Episode, structure: str, way: float, detect_h: float) -> float:
-        """Equity at the end that an ADL of the whole leg takes, over the capital; negative = it gives."""
-        name = found.study.window.name
-        unharmed = self.case(name, found.long, 0.0).runs[structure]
-        return unharmed.change - self.costs[name, structure, way, detect_h].change
+        """Equity that an ADL of the whole leg takes until LATER, over the capital; negative = it gives."""
+        name, bar = found.study.window.name, found.bar + LATER
+        unharmed = self.case(name, found.long, 0.0).runs[structure].result
+        harmed = self.costs[name, structure, way, detect_h].result
+        return float(unharmed.equity[bar] - harmed.equity[bar]) / CAPITAL
 
 
 def _cases(found: Episode) -> Iterator[Case]:
