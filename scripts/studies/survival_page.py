@@ -56,16 +56,15 @@ until the desk notices (`detect_h`). In % of the capital, against the same hedge
 it gained. † and (†) as above.
 
 {costs}
-{struck}
-"""
+{struck}{assumed}{unknown}"""
 
 ASSUMED = """## What is assumed
 
 - **The hour** is the one with the largest move, from its open to its low (high), among those that begin with the perpetual
   in profit: only winners are deleveraged. **The price** lies between the open of that hour and its extreme, for there the
   losers went bankrupt, and no more is known; the table takes the middle, {way:.0%} of the way. The position is closed
-  there without a fee, and the simulator books it at the close of the hour. At the middle of any other hour that begins in
-  profit, it would have cost from {other_least} to {other_most} of the capital.
+  there without a fee, and the simulator books it at the close of the hour. Over all hours that begin in profit, an ADL
+  at the middle and a new hedge at the next open cost from {hours_least} (a gain) to {hours_most} of the capital.
 - **The share**, 50 % or 100 %, is given and not derived from a rank: queues and insurance funds are not in these data.
 - **Hedged again at the next open** after it is noticed, if both legs are then within 3× of the equity; else the leg that
   lacks a partner is closed there. That is so *in full* in January 2023, and of ¾ there when it is noticed after {late} hours.
@@ -181,7 +180,7 @@ def _costs(found: Survival) -> str:
 def _struck(found: Survival) -> str:
     """Each hour in which the leg is taken."""
     lines = [
-        "\n| market | hour | perpetual at its open | extreme | middle | next open | entry |",
+        "| market | hour | perpetual at its open | extreme | middle | next open | entry |",
         "|---|---|---:|---:|---:|---:|---:|",
     ]
     for at in found.episodes:
@@ -204,7 +203,7 @@ def _worst(found: Survival) -> str:
     return ", ".join(told[:-1]) + " or " + told[-1]
 
 
-def _other_hours(found: Survival) -> list[float]:
+def _each_hour(found: Survival) -> list[float]:
     """What an ADL at the middle of each hour that begins in profit costs until the next open."""
     told = []
     for at in found.episodes:
@@ -345,9 +344,9 @@ def survival_page(found: Survival) -> str:
         **_deaths(found), **_prices(found), **_naked(found),
         hard=HARD_HAIRCUT, haircut=HAIRCUT, hard_worst=ratio(max(run.worst(True) for run in found.hard)),
     )  # fmt: skip
-    other_least, other_most = _range(_other_hours(found))
+    hours_least, hours_most = _range(_each_hour(found))
     assumed = ASSUMED.format(
-        way=WAY, other_least=other_least, other_most=other_most, late=DETECTED_H[-1], spare=SPARE,
+        way=WAY, hours_least=hours_least, hours_most=hours_most, late=DETECTED_H[-1], spare=SPARE,
         haircut=HAIRCUT, okx_limit=debt_limit("okx", AFTER), binance_limit=debt_limit("binance", AFTER),
     )  # fmt: skip
     return PAGE.format(

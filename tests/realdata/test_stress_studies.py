@@ -195,9 +195,10 @@ def test_debts_of_november_are_repaid_from_the_coins_that_they_bought(
     rows = hours(data_root, "SOL", datetime(2022, 11, 5), datetime(2022, 11, 5, 16))
     fills, coins = run.result.fills, float(run.result.fills.quantity[0])
     costs = fills.fee[:2].sum() + fills.slippage[:2].sum()
-    received = coins * (rows["rate"] * rows["mark_price_okx"]).sum()
+    marks = rows["mark_price_okx"].to_numpy()
+    received = coins * float((rows["rate"].to_numpy() * marks).sum())
     spent = coins * fills.reference[0]
-    lost = coins * (rows["mark_price_okx"].to_numpy()[-1] - fills.reference[1])
+    lost = coins * (marks[-1] - fills.reference[1])
     debt = spent + lost + costs - received - 1e6
     assert debt > 20_000.0  # the limit; beyond it the whole is repaid
     sale = -run.sales.quantity[0] * run.sales.reference[0] - run.sales.fee[0] - run.sales.slippage[0]
