@@ -110,7 +110,8 @@ def frame(box: Box, marks: Sequence[tuple[float, str]], dates: Sequence[int], da
         drawn.append(line(x, box.bottom, x, box.bottom + 4, FAINT))
         if dated:
             when = datetime.fromtimestamp(stamp / 1e9, UTC)
-            drawn.append(text(x, box.bottom + 17, f"{when.day} {when:%b}", "middle", FAINT))
+            anchor = "end" if x > box.right - 16.0 else "middle"
+            drawn.append(text(x, box.bottom + 17, f"{when.day} {when:%b}", anchor, FAINT))
     drawn.append(line(box.left, box.bottom, box.right, box.bottom, FAINT))
     return drawn
 
