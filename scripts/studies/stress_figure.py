@@ -192,7 +192,7 @@ def equity_panel(study: Study, runs: Sequence[tuple[Pen, Run]], left: float, rig
     )  # fmt: skip
     at = ticks(low - room, high + room, 5)
     digits = 0 if at[1] - at[0] >= 0.999 else 1
-    drawn = frame(box, [(value, f"{value:.{digits}f}") for value in at], days(time_ns, 6), dated=False)
+    drawn = frame(box, [(value, f"{value:.{digits}f}") for value in at], days(time_ns, 5), dated=False)
     drawn.append(text(left, top - 10, "Equity, % of the capital (judged at closes)", color=FAINT))
     for (pen, _), values in zip(runs, series, strict=True):
         rows, kept = thinned(values, worst=False)
@@ -241,7 +241,7 @@ def margin_panel(study: Study, runs: Sequence[tuple[Pen, Run]], left: float, rig
         logarithmic(*RATIOS, bottom, top),
     )  # fmt: skip
     marks = [(RATIOS[0], f"≤{RATIOS[0]:g}"), (0.01, "0.01"), (0.1, "0.1"), (1.0, "1"), (10.0, "≥10")]
-    drawn = frame(box, marks, days(time_ns, 6), dated=True)
+    drawn = frame(box, marks, days(time_ns, 5), dated=True)
     drawn.append(text(left, 532, "Margin ratio, worst wallet (band: closes to inside the bar)", color=FAINT))
     drawn.append(line(left, box.y(1.0), right, box.y(1.0), "#b42318", 1.0))
     for pen, run in runs:

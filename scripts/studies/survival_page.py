@@ -46,8 +46,8 @@ and every number and every claim on it is computed or checked by that command. T
 {rows}
 Figure and table: `.venv/bin/python scripts/studies/stress.py`. Equity at the end in % of the capital. **†** liquidated, judged
 at closes: leg and time. **(†)** liquidated inside the bar only, at its highs and lows: the equity is then by hand, the other
-leg closed at the next open, without fees. *s*: share of the coins that the venue sold to repay debts. Each leg is ¾ of the capital, in the accounts *in full* as much as 3× carries: all of
-the capital long, 1.5 times the capital in reverse.
+leg closed at the next open, without fees. *s*: share of the coins that the venue sold to repay debts. Each leg is ¾ of the
+capital, in the accounts *in full* as much as 3× carries: all of the capital long, 1.5 times the capital in reverse.
 {found}
 ## What an ADL of the whole leg costs
 
