@@ -34,6 +34,7 @@ def test_a_text_chooses_by_name_or_test() -> None:
     listed = faults()
     by_name, by_test = chosen(listed, ["lots are rounded"]), chosen(listed, ["tests/risk/test_adl.py"])
     assert [fault.name for fault in by_name] == ["lots are rounded up"]
-    assert by_test and all("tests/risk/test_adl.py" in fault.tests for fault in by_test)
+    assert by_test
+    assert all("tests/risk/test_adl.py" in fault.tests for fault in by_test)
     assert chosen(listed, []) == listed
     assert not chosen(listed, ["no such fault"])

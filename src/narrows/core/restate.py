@@ -112,6 +112,7 @@ def restated(result: Result, prices: Float1D, currency: str, source: str = "") -
         mark=result.mark / at[:, None],
         paid_on=result.paid_on / at[:, None],
         wallet_equity=result.wallet_equity / at[:, None],
+        in_transit=result.in_transit / at,
         ledger_path=np.cumsum(moved, axis=0),
         fills=_fills(result, result.fills, prices, inverse),
         liquidated_high_low=_fills(result, result.liquidated_high_low, prices, inverse),

@@ -16,6 +16,7 @@ from narrows.core.units import apy
 WORST_RATIO = 10.0  # where Result.margin_ratio is capped
 NIL = 0.5  # of the last digit printed: what is less is about zero
 _SHORTEST_YEARLY_H = 7 * 24.0  # below a week an annual rate says nothing
+FORCED: tuple[FillReason, ...] = ("adl", "recall", "repayment")  # what venues do besides liquidation
 
 
 def bar_h(result: Result) -> float:
@@ -73,6 +74,18 @@ def bars_with(result: Result, reason: FillReason) -> Int1D:
     fills = result.fills
     bars: Int1D = np.unique(bars_of(result, fills)[fills.reason == FILL_REASONS.index(reason)])
     return bars
+
+
+def forced(result: Result) -> dict[FillReason, int]:
+    """How many fills venues forced besides liquidations, by reason."""
+    return {name: int((result.fills.reason == FILL_REASONS.index(name)).sum()) for name in FORCED}
+
+
+def blind_bars(result: Result) -> int:
+    """Bars that the slowest of the venues used takes to be noticed after it did something unasked."""
+    used = {leg.instrument.venue for spread in result.spreads for leg in spread.legs}
+    slowest = max((result.desk.venues[name].detect_h for name in used & set(result.desk.venues)), default=0.0)
+    return math.ceil(slowest / bar_h(result) - 1e-9)
 
 
 def instrument_of(result: Result, leg: int) -> Instrument:
@@ -179,7 +192,9 @@ def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def summary(result: Result) -> dict[str, float | int | str | Mapping[str, float | None] | None]:
+def summary(
+    result: Result,
+) -> dict[str, float | int | str | Mapping[str, float | None] | Mapping[FillReason, int] | None]:
     """What ``narrows backtest --json`` prints: rates as fractions, times ISO-8601 UTC, None for non-finite.
 
     Returns
@@ -200,6 +215,7 @@ def summary(result: Result) -> dict[str, float | int | str | Mapping[str, float 
         "round_trips": result.round_trips,
         "liquidations": result.liquidations,
         "liquidations_high_low": result.liquidations_high_low,
+        "forced": forced(result),
         "max_drawdown": _finite(max_drawdown(path)) if bars else None,
         "sharpe": _finite(sharpe(returns(path), periods_per_year(result))) if bars else None,
         "return_apr": _finite(return_apr(path[0], path[-1], hours(result))) if bars else None,
