@@ -175,7 +175,7 @@ def _unasked(result: Result) -> tuple[Fact, ...]:
     for name, number in found.items():
         if number:
             first = fills.time_ns[fills.reason == FILL_REASONS.index(name)].min()
-            shown.append(Fact(LABELS[name], f"{number:,}", f"fills, the first {moment(int(first))}"))
+            shown.append(Fact(LABELS[name], f"{number:,}", f"the first {moment(int(first))}"))
     return tuple(shown)
 
 

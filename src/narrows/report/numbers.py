@@ -7,7 +7,7 @@ import numpy as np
 
 from narrows.analytics.metrics import max_drawdown, return_apr, returns, sharpe
 from narrows.core.arrays import Float1D, Float2D, Int1D
-from narrows.core.event import FILL_REASONS, FillReason
+from narrows.core.event import AT_THE_OPEN, FILL_REASONS, FillReason
 from narrows.core.instrument import Instrument, same_money
 from narrows.core.result import Fills, Result
 from narrows.core.time import HOUR_NS, YEAR_H, iso
@@ -62,9 +62,9 @@ def yearly(result: Result, digits: int) -> str:
 
 
 def bars_of(result: Result, fills: Fills) -> Int1D:
-    """The bar in which each fill happened, shape (N,): a trade at its open, anything else at its close."""
-    traded = fills.reason == FILL_REASONS.index("trade")
-    closes = np.where(traded, fills.time_ns + result.desk.bar_ns, fills.time_ns)
+    """The bar in which each fill happened, (N,): trades and recalls at its open, all else at its close."""
+    opened = np.isin(fills.reason, AT_THE_OPEN)
+    closes = np.where(opened, fills.time_ns + result.desk.bar_ns, fills.time_ns)
     bars: Int1D = np.minimum(np.searchsorted(result.time_ns, closes), max(len(result.time_ns) - 1, 0))
     return bars
 

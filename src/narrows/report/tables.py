@@ -65,6 +65,8 @@ def ledger_table(result: Result) -> Table:
         for _, name, part in lines
     )
     note = f"{result.desk.currency}; positive was received. A line in bold is the sum of its legs."
+    if amounts[:, list(CATEGORIES).index("transfer")].any():
+        note += " Transfer: what came to a wallet less what left it; their sum is the fees."
     note += _left_out(
         [name in of_leg for row, name in enumerate(result.ledger.rows) if not amounts[row].any()]
     )
