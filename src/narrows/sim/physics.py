@@ -238,13 +238,16 @@ def in_base(legs: Legs, state: State, i: int, quantity: float) -> float:
 
 @inlined
 def lendable(legs: Legs, state: State, i: int, k: int) -> float:
-    """Coins that a leg may owe: what is there to borrow, less what other legs owe; inf where unknown."""
+    """Coins that a leg may owe: what is there to borrow, less what others owe or have queued; inf if unknown."""
     if not state.available[i] >= 0.0:
         return math.inf
     free: float = state.available[i]
     for j in range(legs.wallet.shape[0]):
         if j != i and legs.column[j] == legs.column[i]:
-            free -= max(-state.quantity[j, k], 0.0)
+            least = state.quantity[j, k]
+            if state.queued[legs.spread[j], k]:
+                least = min(least, state.target[j, k])
+            free -= max(-least, 0.0)
     return max(free, 0.0)
 
 

@@ -123,13 +123,14 @@ class Unasked(Books):
         return float(worth / self.wallets[leg.wallet].fx)
 
     def lendable(self, leg: LegBook) -> float:
-        """Coins that a leg may owe, beside what other legs do; inf where nothing limits it."""
+        """Coins that a leg may owe, beside what other legs do or are to; inf where nothing limits it."""
         if not leg.available >= 0.0:
             return math.inf
         free = leg.available
         for other in self.legs:
             if other is not leg and other.column == leg.column:
-                free -= max(-other.quantity, 0.0)
+                to_come = other.target if self.spreads[other.spread].queued else other.quantity
+                free -= max(-other.quantity, -to_come, 0.0)
         return max(free, 0.0)
 
     def last_weight(self, i: int, quantity: float) -> float:
