@@ -1,0 +1,427 @@
+"""Runs of the survival study: a hedge taken once and held, in an account with so much collateral.
+
+A pair is two legs of one coin; a case is a pair, a direction and an account structure. `Case.outcome`
+runs it through the whole history with given collateral and says when, if ever, a venue took it apart.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+import msgspec
+import numpy as np
+
+from narrows.catalog import ingest, load_panel
+from narrows.core.arrays import Float1D, Float2D
+from narrows.core.config import Desk, parse
+from narrows.core.event import FILL_REASONS
+from narrows.core.ledger import CATEGORIES
+from narrows.core.panel import Panel
+from narrows.core.result import Fills, Result
+from narrows.core.spread import Spread
+from narrows.core.time import iso
+from narrows.sim.backtest import backtest
+from narrows.strategy.decider import Pointer, decider
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = ROOT / "examples" / "sources"
+CATALOGUES = {
+    "hourly": (
+        "binance_btc", "binance_avax", "okx_avax", "okx_sol", "deribit_sol", "deribit_doge",
+        "hyperliquid_perps", "binance_funding", "tchiu04",
+    ),
+    "eight": ("aha_hh",),
+}  # fmt: skip
+NOTIONAL = 100_000.0  # of one leg at the start, in the desk's currency
+MOST_LEVERAGE = 45.0  # at which a position may be opened; the venue's tiers may allow less
+MAINTENANCE = 0.02  # where no tiers are on record
+HAIRCUT = 0.05  # where none is on record
+BORROW_APR, CASH_BORROW_APR, BORROW_MAINTENANCE = 0.10, 0.08, 0.10
+UNLIMITED = 1e15  # a debt
+SPARE = 1.001  # what an isolated position does not post of its wallet lies idle, and is no margin
+FULL = 0.98  # of NOTIONAL: what must have been filled
+VENUES = {"okx": "OKX", "binance": "Binance", "bybit": "Bybit", "deribit": "Deribit", "hyperliquid": "Hyperliquid"}
+BROKEN = ("2024-10-28T20:00:00Z", "2024-10-28T22:00:00Z")  # bars of Binance's BTC derivatives that stop early
+
+
+@decider
+def decide(features: Pointer, position: Pointer, memory: Pointer, params: Pointer, target: Pointer) -> int:
+    """Enter once, as soon as both legs have a price, and never trade again."""
+    target[0] = position[0]
+    target[1] = position[1]
+    if position[0] != 0.0 or position[1] != 0.0:
+        memory[0] = 1.0
+    elif memory[0] == 0.0 and math.isfinite(features[0]) and position[2] > 0.0:
+        target[0] = params[0] * position[2]
+        target[1] = -target[0]
+    return 0
+
+
+class HoldForEver(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Both legs of a spread, taken once: `size` of a leg over equity, signed."""
+
+    size: float
+
+    kinds: ClassVar[tuple[str, ...]] = ("funding_carry", "cash_and_carry", "cross_venue")
+    decide: ClassVar = decide
+
+    def lookback(self, _bar_h: float) -> int:
+        """It looks at nothing but the last close."""
+        return 1
+
+    def params(self, _bar_h: float) -> Float1D:
+        """The size; negative = the first leg sold short."""
+        return np.array([self.size])
+
+    def features(self, panel: Panel, spread: Spread) -> Float2D:
+        """Gap of the second leg to the first: finite where both are known."""
+        first, second = (panel.column(leg.instrument.id) for leg in spread.legs)
+        return (panel.close[:, second] / panel.close[:, first] - 1.0).reshape(-1, 1)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two legs of one coin. `end` cuts a dated future at its delivery."""
+
+    first: str
+    second: str
+    catalogue: str = "hourly"
+    bar: str = "1h"
+    end: str = ""
+
+    @property
+    def spot(self) -> bool:
+        """Whether the first leg is spot; else both are perpetuals, of two venues."""
+        return "PERP" not in self.first
+
+    @property
+    def venues(self) -> tuple[str, str]:
+        """Venue of each leg."""
+        return self.first.split(".")[1], self.second.split(".")[1]
+
+    @property
+    def title(self) -> str:
+        """As the page names it."""
+        coin = self.first.split("-")[0]
+        first, second = (VENUES[name] for name in self.venues)
+        if not self.spot:
+            return f"{coin}, perpetuals of {first} and {second}"
+        dated = self.second.split(".")[0].removeprefix(f"{coin}-USDT-")
+        what = "perpetual" if dated == "PERP" else f"future of {dated[:4]}-{dated[4:6]}-{dated[6:]}"
+        return f"{coin}, {first} spot and {what}" + (" (8 h)" if self.bar == "8h" else "")
+
+    @property
+    def untiered(self) -> tuple[str, ...]:
+        """Venues that have no margin tiers of it on record."""
+        bare = {"okx", "deribit"}
+        return tuple(dict.fromkeys(name for name in self.venues if name in bare))
+
+    @property
+    def haircut(self) -> float | None:
+        """That of its spot where none is on record for all of the time; None: the rulebook's."""
+        return None if self.first in ("BTC-USDT.binance", "BTC-USDT.bybit") else HAIRCUT
+
+
+def _dated(delivery: str) -> Pair:
+    day = f"{delivery[:4]}-{delivery[4:6]}-{delivery[6:]}T08:00:00Z"
+    return Pair("BTC-USDT.binance", f"BTC-USDT-{delivery}.binance", end=day)
+
+
+PAIRS = (
+    Pair("BTC-USDT.binance", "BTC-USDT-PERP.binance"),
+    Pair("AVAX-USDT.binance", "AVAX-USDT-PERP.binance"),
+    Pair("AVAX-USDT.okx", "AVAX-USDT-PERP.okx"),
+    Pair("SOL-USDT.okx", "SOL-USDT-PERP.okx"),
+    Pair("BTC-USDT.okx", "BTC-USDT-PERP.okx", "eight", "8h"),
+    Pair("BTC-USDT.bybit", "BTC-USDT-PERP.bybit", "eight", "8h"),
+    *(_dated(day) for day in ("20230929", "20231229", "20240329", "20240628", "20240927", "20241227")),
+    Pair("AVAX-USDT-PERP.binance", "AVAX-USDT-PERP.okx"),
+    Pair("SOL-USDT-PERP.okx", "SOL-USDC-PERP.deribit"),
+    Pair("BTC-USDT-PERP.binance", "BTC-USDC-PERP.hyperliquid"),
+    Pair("AVAX-USDT-PERP.okx", "AVAX-USDC-PERP.hyperliquid"),
+    Pair("SOL-USDT-PERP.okx", "SOL-USDC-PERP.hyperliquid"),
+    Pair("DOGE-USDC-PERP.deribit", "DOGE-USDC-PERP.hyperliquid"),
+)
+
+
+@dataclass(frozen=True)
+class Structure:
+    """How an account holds the hedge. `delay_h`: 0 = nothing is ever sent from wallet to wallet."""
+
+    name: str
+    account: str  # "separate": each leg has a wallet of its own
+    margin: str = "cross"
+    delay_h: float = 0.0
+    top_up_at: float = 0.0  # margin ratio at which a wallet sends for cash
+    debt_limited: bool = False
+
+    @property
+    def separate(self) -> bool:
+        """Whether each leg has a wallet of its own."""
+        return self.account == "separate"
+
+
+DELAYS_H, TOP_UPS_AT = (1.0, 8.0, 24.0, 72.0), (0.5, 0.2)
+SEPARATE = Structure("separate", "separate")
+ISOLATED = Structure("isolated", "separate", margin="isolated")
+RESTORED = tuple(
+    Structure(f"restore at {ratio:g}, {hours:g} h", "separate", delay_h=hours, top_up_at=ratio)
+    for ratio in TOP_UPS_AT
+    for hours in DELAYS_H
+)
+UNIFIED = Structure("unified", "unified")
+LIMITED = Structure("unified, debt limit", "unified", debt_limited=True)
+PORTFOLIO = Structure("portfolio", "unified", margin="portfolio")
+STRUCTURES = (SEPARATE, ISOLATED, *RESTORED, UNIFIED, LIMITED, PORTFOLIO)
+
+
+def absent(pair: Pair, structure: Structure) -> str:
+    """Why a pair has no such structure; empty = it has."""
+    if structure.delay_h and structure.delay_h < (8.0 if pair.bar == "8h" else 1.0):
+        return "shorter than a bar"
+    if not pair.spot and not structure.separate:
+        return "two venues"
+    if not pair.spot and structure is ISOLATED:
+        return "one position a venue: as separate"
+    if structure is LIMITED and pair.venues[0] == "bybit":
+        return "no debt limit on record"
+    if structure is PORTFOLIO and pair.venues[0] == "bybit":
+        return "not on record"
+    if structure is PORTFOLIO and pair.first == "AVAX-USDT.binance":
+        return "on record since 2022 only"
+    return ""
+
+
+@dataclass(frozen=True)
+class End:
+    """How a hedge ended: when, by which leg (-1: it could not be opened), where prices and payments stood.
+
+    `moved` is the price of that leg over the one at entry; `carry` all funding and interest until then,
+    over the notional at the start.
+    """
+
+    time_ns: int
+    leg: int
+    moved: float
+    carry: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a hedge, judged at closes and at highs and lows too; None = it stands."""
+
+    closes: End | None
+    high_low: End | None
+
+    def judged(self, lane: str) -> End | None:
+        """By the name of the lane."""
+        return self.closes if lane == "closes" else self.high_low
+
+
+VENUE = """[venues.{name}]
+cash_borrow_apr = {cash_apr}
+borrow_apr = {borrow_apr}
+borrow_maintenance = {borrow_maintenance}
+max_leverage = {leverage}
+liquidation_fee_bps = 50
+taker_bps = 0
+delivery_bps = 0
+half_spread_bps = 0
+depth_usd = 1e15
+"""
+
+
+def _venue(pair: Pair, structure: Structure, name: str, leverage: float) -> str:
+    """The section of a venue, but for what it holds."""
+    keys = VENUE.format(
+        name=name, leverage=leverage, cash_apr=CASH_BORROW_APR, borrow_apr=BORROW_APR,
+        borrow_maintenance=BORROW_MAINTENANCE,
+    )  # fmt: skip
+    if name in pair.untiered:
+        keys += f"maintenance = {MAINTENANCE}\n"
+    if structure.delay_h:
+        keys += f'top_up = "restore"\ntop_up_at = {structure.top_up_at}\ntransfer_delay_h = {structure.delay_h}\n'
+    else:
+        keys += 'transfer_delay_h = "never"\n'
+    if pair.spot:
+        keys += f'account = "{structure.account}"\nmargin = "{structure.margin}"\n'
+        keys += "" if structure.debt_limited else f"debt_limit = {UNLIMITED}\n"
+        keys += "" if pair.haircut is None else f"haircut = {pair.haircut}\n"
+    return keys
+
+
+DESK = """[desk]
+name = "survival"
+capital = {capital!r}
+bar = "{pair.bar}"
+{window}
+[data]
+catalog = "{catalog}"
+exclude = [{exclude}]
+[universe]
+instruments = ["{pair.first}", "{pair.second}"]
+[strategy]
+name = "survival_runs:HoldForEver"
+size = {size!r}
+[risk]
+max_leverage = {leverage}
+[fx]
+{fx}
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """A pair over the time in which both legs have bars, with what is left out, as a desk file says it."""
+
+    pair: Pair
+    catalog: Path
+    window: str
+    exclude: str
+    panel: Panel
+
+    @property
+    def ratio(self) -> float:
+        """The second leg's price over the first's when the hedge is taken."""
+        return float(self.price(1)[0] / self.price(0)[0])
+
+    def price(self, leg: int) -> Float1D:
+        """Marks of a leg."""
+        return np.asarray(self.panel.mark[:, self.panel.column((self.pair.first, self.pair.second)[leg])])
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A pair held in one direction in one structure."""
+
+    series: Series
+    long: bool  # the first leg long, the second short
+    structure: Structure
+
+    def desk(self, first: float, second: float) -> Desk:
+        """The desk with so much collateral behind each leg, over NOTIONAL; in one account, together."""
+        pair = self.series.pair
+        paid = 1.0 if self.long and pair.spot else 0.0  # spot is bought with money of its own
+        capital = (paid + first + second) * NOTIONAL
+        share = NOTIONAL * second / capital
+        leverage = MOST_LEVERAGE
+        if self.structure.margin == "isolated":  # which posts as much as the wallet has
+            leverage = min(leverage, SPARE * self.series.ratio / second)
+        size = NOTIONAL / capital if self.long else -NOTIONAL / capital
+        return _desk(self, capital, size, share, leverage)
+
+    def outcome(self, first: float, second: float) -> Outcome:
+        """Run it."""
+        desk = self.desk(first, second)
+        result = backtest(desk, self.series.panel, HoldForEver(size=float(desk.parameters["size"])))
+        fills = result.fills
+        if not _opened(result):
+            unopened = End(int(result.time_ns[0]), -1, 1.0, 0.0)
+            return Outcome(unopened, unopened)
+        traded = [FILL_REASONS.index(name) for name in ("trade", "settlement")]
+        forced = ~np.isin(fills.reason, traded)
+        closes = end_of(result, fills, forced)
+        inside = result.liquidated_high_low
+        high_low = end_of(result, inside, np.ones(len(inside), dtype=bool))
+        if closes and (high_low is None or closes.time_ns < high_low.time_ns):
+            high_low = closes
+        return Outcome(closes, high_low)
+
+
+def _desk(case: Case, capital: float, size: float, share: float, leverage: float) -> Desk:
+    """The desk file of a case."""
+    pair, structure = case.series.pair, case.structure
+    text = DESK.format(
+        pair=pair, capital=capital, size=size, catalog=case.series.catalog / pair.catalogue,
+        exclude=case.series.exclude, leverage=leverage, window=case.series.window,
+        fx="USDC = 1.0" if "USDC" in pair.first + pair.second else "",
+    )  # fmt: skip
+    venues = dict.fromkeys(pair.venues)
+    for name in venues:
+        text += _venue(pair, structure, name, leverage)
+        if len(venues) > 1:
+            text += f"capital_share = {share if name == pair.venues[1] else 1.0 - share!r}\n"
+        elif structure.separate:
+            text += f"derivatives_share = {share!r}\n"
+    return parse(text)
+
+
+def _opened(result: Result) -> bool:
+    """Whether the hedge was taken in full: as many coins as NOTIONAL was worth at the close before."""
+    fills = result.fills
+    if not len(fills):
+        return False
+    decided = int(np.searchsorted(result.time_ns, fills.time_ns[0]))
+    coins = FULL * NOTIONAL / result.mark[decided, 0]
+    return bool(np.abs(fills.quantity[:2]).min() >= coins)
+
+
+def end_of(result: Result, fills: Fills, forced: Sequence[bool] | np.ndarray) -> End | None:
+    """The first thing that a venue did to a hedge."""
+    found = np.flatnonzero(forced)
+    if not len(found):
+        return None
+    n = int(found[0])
+    leg, time_ns = int(fills.leg[n]), int(fills.time_ns[n])
+    bar = int(np.searchsorted(result.time_ns, time_ns))
+    before = max(bar - 1, 0)
+    carry = sum(
+        float(result.ledger_path[before, list(CATEGORIES).index(name)]) for name in ("funding", "borrow")
+    )
+    entry = float(result.fills.reference[int(np.flatnonzero(result.fills.leg == leg)[0])])
+    return End(time_ns, leg, float(fills.reference[n]) / entry, carry / NOTIONAL)
+
+
+def _window(panel: Panel) -> tuple[int, int]:
+    """From the open of the first bar that both legs have to the close of the last."""
+    both = np.flatnonzero(np.isfinite(panel.close).all(axis=1))
+    return int(panel.time_ns[both[0]]) - panel.bar_ns, int(panel.time_ns[both[-1]])
+
+
+def _holes(panel: Panel) -> list[tuple[str, str]]:
+    """Closes, first and last of a run, at which one leg has a bar and the other has none."""
+    known = np.isfinite(panel.close)
+    lacking = known.any(axis=1) & ~known.all(axis=1)
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], lacking, [False])).astype(np.int8)))
+    return [(iso(int(panel.time_ns[a])), iso(int(panel.time_ns[b - 1]))) for a, b in edges.reshape(-1, 2)]
+
+
+def _excluded(pair: Pair, panel: Panel) -> str:
+    """What is left out: bars that only one leg has, and those of Binance's BTC derivatives that stop early."""
+    spans = [(*span, "the other leg has none") for span in _holes(panel)]
+    stops_early = pair.first == "BTC-USDT.binance" or "BTC-USDT-PERP.binance" in (pair.first, pair.second)
+    if stops_early and iso(int(panel.time_ns[0])) < BROKEN[0] and BROKEN[1] < iso(int(panel.time_ns[-1])):
+        spans.append((*BROKEN, "bars that stop early"))
+    lines = []
+    for start, end, reason in spans:
+        rows = (panel.time_ns >= _ns(start)) & (panel.time_ns <= _ns(end))
+        for name in (pair.first, pair.second):
+            if np.isfinite(panel.close[rows, panel.column(name)]).any():
+                lines.append(f'{{ instrument = "{name}", start = {start}, end = {end}, reason = "{reason}" }}')
+    return ", ".join(lines)
+
+
+def _ns(stamp: str) -> int:
+    return int(np.datetime64(stamp.removesuffix("Z"), "ns").astype(np.int64))
+
+
+def series_of(pair: Pair, catalog: Path) -> Series:
+    """The data of a pair, from the catalogues in a folder."""
+
+    def loaded(window: str, exclude: str, panel: Panel | None) -> Series:
+        there = Series(pair, catalog, window, exclude, panel)  # type: ignore[arg-type]
+        return replace(there, panel=load_panel(Case(there, True, SEPARATE).desk(1.0, 1.0)))
+
+    raw = loaded(f"end = {pair.end}" if pair.end else "", "", None)
+    start, end = _window(raw.panel)
+    raw = loaded(f"start = {iso(start)}\nend = {iso(end)}", "", raw.panel)
+    return loaded(raw.window, _excluded(pair, raw.panel), raw.panel)
+
+
+def catalogues(data: Path, folder: Path) -> Path:
+    """Ingest what the pairs need from the data folder; returns the folder."""
+    for name, mappings in CATALOGUES.items():
+        ingest([SOURCES / f"{one}.toml" for one in mappings], root=data, catalog=folder / name)
+    return folder
