@@ -6,7 +6,8 @@ runs it through the whole history with given collateral and says when, if ever, 
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,10 +20,11 @@ from narrows.core.config import Desk, parse
 from narrows.core.event import FILL_REASONS
 from narrows.core.ledger import CATEGORIES
 from narrows.core.panel import Panel
-from narrows.core.result import Fills, Result
 from narrows.core.spread import Spread
 from narrows.core.time import iso
-from narrows.sim.backtest import backtest
+from narrows.sim.backtest import backtest, features_of, run_segment, spreads_of
+from narrows.sim.inputs import market, prepared
+from narrows.sim.layout import Layout, Market, in_force, initial_state, schedule
 from narrows.strategy.decider import Pointer, decider
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +41,9 @@ MOST_LEVERAGE = 45.0  # at which a position may be opened; the venue's tiers may
 MAINTENANCE = 0.02  # where no tiers are on record
 HAIRCUT = 0.05  # where none is on record
 BORROW_APR, CASH_BORROW_APR, BORROW_MAINTENANCE = 0.10, 0.08, 0.10
+LANES = ("closes", "high_low")  # how liquidation is judged: the kernel's bracket 0 and 1
+TRADED = [FILL_REASONS.index(name) for name in ("trade", "settlement")]  # all else is forced
+PIECE = 4096  # bars run before it is seen whether the hedge still stands
 UNLIMITED = 1e15  # a debt
 SPARE = 1.001  # what an isolated position does not post of its wallet lies idle, and is no margin
 FULL = 0.98  # of NOTIONAL: what must have been filled
@@ -208,18 +213,6 @@ class End:
     carry: float
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a hedge, judged at closes and at highs and lows too; None = it stands."""
-
-    closes: End | None
-    high_low: End | None
-
-    def judged(self, lane: str) -> End | None:
-        """By the name of the lane."""
-        return self.closes if lane == "closes" else self.high_low
-
-
 VENUE = """[venues.{name}]
 cash_borrow_apr = {cash_apr}
 borrow_apr = {borrow_apr}
@@ -281,6 +274,15 @@ class Series:
     window: str
     exclude: str
     panel: Panel
+    made: list[Market] = field(default_factory=list)
+
+    def market(self, case: "Case") -> Market:
+        """The panel as the kernel reads it; no case of a pair changes it but by its wallets' names."""
+        if not self.made:
+            desk, strategy = case.desk(1.0, 1.0), HoldForEver(size=1.0)
+            seen, spreads = prepared(desk, self.panel), spreads_of(desk, self.panel, strategy)
+            self.made.append(market(desk, seen, features_of(strategy, seen, spreads), ()))
+        return self.made[0]
 
     @property
     def ratio(self) -> float:
@@ -299,35 +301,92 @@ class Case:
     series: Series
     long: bool  # the first leg long, the second short
     structure: Structure
+    made: list[tuple[int, Layout]] = field(default_factory=list)
 
     def desk(self, first: float, second: float) -> Desk:
         """The desk with so much collateral behind each leg, over NOTIONAL; in one account, together."""
-        pair = self.series.pair
-        paid = 1.0 if self.long and pair.spot else 0.0  # spot is bought with money of its own
-        capital = (paid + first + second) * NOTIONAL
+        capital = (self.paid + first + second) * NOTIONAL
         share = NOTIONAL * second / capital
         leverage = MOST_LEVERAGE
         if self.structure.margin == "isolated":  # which posts as much as the wallet has
             leverage = min(leverage, SPARE * self.series.ratio / second)
-        size = NOTIONAL / capital if self.long else -NOTIONAL / capital
-        return _desk(self, capital, size, share, leverage)
+        return _desk(self, capital, self.size(first, second), share, leverage)
 
-    def outcome(self, first: float, second: float) -> Outcome:
-        """Run it."""
+    def size(self, first: float, second: float) -> float:
+        """Notional of a leg over the capital, negative if the first leg is sold."""
+        return (1.0 if self.long else -1.0) / (self.paid + first + second)
+
+    @property
+    def paid(self) -> float:
+        """Capital that is no collateral, over NOTIONAL: spot is bought with money of its own."""
+        return 1.0 if self.long and self.series.pair.spot else 0.0
+
+    def plans(self, first: float, second: float) -> list[tuple[int, Layout]]:
+        """The layouts of the desk. Worked out once: but for isolated margin collateral changes only shares."""
+        if self.structure.margin == "isolated":
+            return self.scheduled(self.desk(first, second))
+        if not self.made:
+            self.made.extend(self.scheduled(self.desk(1.0, 1.0)))
+        capital = (self.paid + first + second) * NOTIONAL
+        there = np.array([self.paid + first, second] if self.structure.separate else [capital / NOTIONAL]) * NOTIONAL
+        return [
+            (at, one._replace(wallets=one.wallets._replace(share=there / capital), wallet_capital=there))
+            for at, one in self.made
+        ]
+
+    def scheduled(self, desk: Desk) -> list[tuple[int, Layout]]:
+        """The layouts of a desk as its rules change."""
+        spreads = spreads_of(desk, self.series.panel, HoldForEver(size=1.0))
+        return schedule(desk, self.series.panel, spreads)
+
+    def died(self, first: float, second: float, lane: str) -> int | None:
+        """The leg at which a venue took the hedge apart, judged in one lane; -1: not opened; None: it lives.
+
+        Runs a piece at a time and stops at the first thing that a venue did.
+        """
+        panel, arrays = self.series.panel, self.series.market(self)
+        plans, size = self.plans(first, second), self.size(first, second)
+        params, bracket = np.array([[size]]), np.array([LANES.index(lane)], dtype=np.int64)
+        opens = panel.time_ns - panel.bar_ns
+        changes = np.searchsorted(opens, [time_ns for time_ns, _ in plans]).tolist()
+        edges = sorted({0, 2, len(panel), *range(0, len(panel), PIECE), *changes})
+        state = initial_state(plans[0][1], lanes=1)
+        for start, stop in pairwise(edges):
+            rules = in_force(plans, int(opens[start]))
+            state, trace = run_segment(decide.native, arrays, rules, state, params, bracket, start, stop)
+            if start == 0 and not opened(state.quantity[:, 0], float(self.series.price(0)[0])):
+                return -1
+            forced = ~np.isin(trace.fill_where[:, 3], TRADED)
+            if forced.any():
+                return int(trace.fill_where[int(np.argmax(forced)), 2])
+        return None
+
+    def end(self, first: float, second: float, lane: str) -> End | None:
+        """The same by `narrows.sim.backtest`, with when it was and where prices and payments stood."""
         desk = self.desk(first, second)
         result = backtest(desk, self.series.panel, HoldForEver(size=float(desk.parameters["size"])))
         fills = result.fills
-        if not _opened(result):
-            unopened = End(int(result.time_ns[0]), -1, 1.0, 0.0)
-            return Outcome(unopened, unopened)
-        traded = [FILL_REASONS.index(name) for name in ("trade", "settlement")]
-        forced = ~np.isin(fills.reason, traded)
-        closes = end_of(result, fills, forced)
-        inside = result.liquidated_high_low
-        high_low = end_of(result, inside, np.ones(len(inside), dtype=bool))
-        if closes and (high_low is None or closes.time_ns < high_low.time_ns):
-            high_low = closes
-        return Outcome(closes, high_low)
+        taken = result.position[min(2, len(result.position) - 1)]
+        if not opened(taken, float(self.series.price(0)[0])):
+            return End(int(result.time_ns[0]), -1, 1.0, 0.0)
+        forced = np.flatnonzero(~np.isin(fills.reason, TRADED))
+        ends = [(int(fills.time_ns[n]), int(fills.leg[n]), float(fills.reference[n])) for n in forced[:1]]
+        if lane == "high_low":
+            inside = result.liquidated_high_low
+            ends += [(int(inside.time_ns[0]), int(inside.leg[0]), float(inside.reference[0]))] if len(inside) else []
+        if not ends:
+            return None
+        time_ns, leg, price = min(ends)
+        before = max(int(np.searchsorted(result.time_ns, time_ns)) - 1, 0)
+        names = list(CATEGORIES)
+        carry = sum(float(result.ledger_path[before, names.index(name)]) for name in ("funding", "borrow"))
+        entry = float(fills.reference[int(np.flatnonzero(fills.leg == leg)[0])])
+        return End(time_ns, leg, price / entry, carry / NOTIONAL)
+
+
+def opened(taken: Float1D, price: float) -> bool:
+    """Whether a hedge was taken in full: as many coins as NOTIONAL is worth at `price`."""
+    return bool(np.abs(taken).min() >= FULL * NOTIONAL / price)
 
 
 def _desk(case: Case, capital: float, size: float, share: float, leverage: float) -> Desk:
@@ -346,32 +405,6 @@ def _desk(case: Case, capital: float, size: float, share: float, leverage: float
         elif structure.separate:
             text += f"derivatives_share = {share!r}\n"
     return parse(text)
-
-
-def _opened(result: Result) -> bool:
-    """Whether the hedge was taken in full: as many coins as NOTIONAL was worth at the close before."""
-    fills = result.fills
-    if not len(fills):
-        return False
-    decided = int(np.searchsorted(result.time_ns, fills.time_ns[0]))
-    coins = FULL * NOTIONAL / result.mark[decided, 0]
-    return bool(np.abs(fills.quantity[:2]).min() >= coins)
-
-
-def end_of(result: Result, fills: Fills, forced: Sequence[bool] | np.ndarray) -> End | None:
-    """The first thing that a venue did to a hedge."""
-    found = np.flatnonzero(forced)
-    if not len(found):
-        return None
-    n = int(found[0])
-    leg, time_ns = int(fills.leg[n]), int(fills.time_ns[n])
-    bar = int(np.searchsorted(result.time_ns, time_ns))
-    before = max(bar - 1, 0)
-    carry = sum(
-        float(result.ledger_path[before, list(CATEGORIES).index(name)]) for name in ("funding", "borrow")
-    )
-    entry = float(result.fills.reference[int(np.flatnonzero(result.fills.leg == leg)[0])])
-    return End(time_ns, leg, float(fills.reference[n]) / entry, carry / NOTIONAL)
 
 
 def _window(panel: Panel) -> tuple[int, int]:
@@ -412,7 +445,7 @@ def series_of(pair: Pair, catalog: Path) -> Series:
 
     def loaded(window: str, exclude: str, panel: Panel | None) -> Series:
         there = Series(pair, catalog, window, exclude, panel)  # type: ignore[arg-type]
-        return replace(there, panel=load_panel(Case(there, True, SEPARATE).desk(1.0, 1.0)))
+        return replace(there, made=[], panel=load_panel(Case(there, True, SEPARATE).desk(1.0, 1.0)))
 
     raw = loaded(f"end = {pair.end}" if pair.end else "", "", None)
     start, end = _window(raw.panel)

@@ -12,13 +12,13 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from survival_runs import PAIRS, STRUCTURES, Case, End, Outcome, Pair, Series, Structure, absent, series_of
+from survival_runs import LANES, PAIRS, STRUCTURES, Case, End, Pair, Series, Structure, absent, series_of
 
 from narrows.core.time import iso
 
-LANES = ("closes", "high_low")
 TOLERANCE = 1.0025  # an answer lives, and what is less by this factor dies
 PLENTY = 1000.0  # collateral that nothing exhausts, over the notional
+ENDLESS = 1e6  # where the search gives up
 PROBES = (0.3, 0.7, 0.95, 1.05, 1.5, 4.0)  # of an answer, to see whether survival is monotone
 SPLITS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9)  # share of the collateral that stands behind the second leg
 BETTER = 1.01  # by which another split must be better
@@ -55,23 +55,24 @@ Split = Callable[[float], tuple[float, float]]  # collateral → behind the firs
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """Runs of one case that are kept, for both lanes learn from each."""
+    """One case judged in one lane; runs are kept."""
 
     case: Case
-    kept: dict[tuple[float, float], Outcome]
+    lane: str
+    kept: dict[tuple[float, float], int | None]
 
-    def end(self, first: float, second: float, lane: str) -> End | None:
-        """What ends the hedge with so much collateral; None = it survives."""
+    def died(self, first: float, second: float) -> int | None:
+        """The leg at which the hedge ends; None = it survives."""
         if (first, second) not in self.kept:
-            self.kept[first, second] = self.case.outcome(first, second)
-        return self.kept[first, second].judged(lane)
+            self.kept[first, second] = self.case.died(first, second, self.lane)
+        return self.kept[first, second]
 
-    def lives(self, split: Split, lane: str, leg: int | None = None) -> Callable[[float], bool]:
+    def lives(self, split: Split, leg: int | None = None) -> Callable[[float], bool]:
         """Whether it survives, as a function of collateral; of one wallet only, if its leg is given."""
 
         def judged(amount: float) -> bool:
-            end = self.end(*split(amount), lane)
-            return end is None or (leg is not None and end.leg not in (leg, -1))
+            died = self.died(*split(amount))
+            return died is None or (leg is not None and died not in (leg, -1))
 
         return judged
 
@@ -82,7 +83,7 @@ def least(lives: Callable[[float], bool], guess: float) -> float:
     Raises
     ------
     ValueError
-        If nothing up to PLENTY lives.
+        If nothing up to ENDLESS lives.
     """
     low = high = guess
     step = 1.01
@@ -93,7 +94,7 @@ def least(lives: Callable[[float], bool], guess: float) -> float:
         else:
             low, high = high, high * step
         step = min(step * step, 2.0)
-        if high > PLENTY:
+        if high > ENDLESS:
             raise ValueError(f"{high:g} times the notional are not enough")
     while high / low > TOLERANCE:
         middle = math.sqrt(low * high)
@@ -108,29 +109,27 @@ def _spread(share: float) -> Split:
     return lambda amount: (amount * (1.0 - share), amount * share)
 
 
-def apart(search: Search, lane: str, guess: tuple[float, float]) -> tuple[float, float]:
-    """Least collateral of each of two wallets that never help each other."""
-    first = 0.0
-    if not (search.case.long and search.case.series.pair.spot):
-        first = least(search.lives(lambda amount: (amount, PLENTY), lane, leg=0), guess[0])
-    plenty = PLENTY if first else 0.0
-    isolated = search.case.structure.margin == "isolated"
-    second = least(search.lives(lambda amount: (plenty, amount), lane, leg=1), guess[1])
-    return first, second if not isolated else second
+def apart(search: Search, guess: tuple[float, float], first: float | None) -> tuple[float, float]:
+    """Least collateral of each of two wallets that never help each other; the first's, if it is known."""
+    owned = search.case.long and search.case.series.pair.spot  # spot that is owned needs none
+    if first is None:
+        first = 0.0 if owned else least(search.lives(lambda amount: (amount, PLENTY), leg=0), guess[0])
+    plenty = 0.0 if owned else PLENTY
+    return first, least(search.lives(lambda amount: (plenty, amount), leg=1), guess[1])
 
 
-def together(search: Search, lane: str, guess: float) -> tuple[float, float]:
+def together(search: Search, guess: float) -> tuple[float, float]:
     """Least collateral of one account; it is written down behind the second leg."""
-    split: Split = lambda amount: (0.0, amount)  # noqa: E731
-    lives = search.lives(split, lane)
-    return (0.0, 0.0) if lives(0.0) else split(least(lives, guess))
+    lives = search.lives(_spread(1.0))
+    needs_none = search.case.paid > 0.0 and lives(0.0)
+    return 0.0, 0.0 if needs_none else least(lives, guess)
 
 
-def restored(search: Search, lane: str, guess: float) -> tuple[float, float]:
+def restored(search: Search, guess: float) -> tuple[float, float]:
     """Least collateral of two wallets that send each other cash, over how it is split at the start."""
     best, found = math.inf, (math.inf, math.inf)
     for share in SPLITS:
-        lives = search.lives(_spread(share), lane)
+        lives = search.lives(_spread(share))
         if best < math.inf and not lives(best / BETTER):
             continue
         best = least(lives, min(best / BETTER, guess))
@@ -138,23 +137,28 @@ def restored(search: Search, lane: str, guess: float) -> tuple[float, float]:
     return found
 
 
-def _odd(search: Search, lane: str, found: tuple[float, float]) -> str:
+def _scaled(search: Search, found: tuple[float, float]) -> Split:
+    """An answer times a factor. Isolated margin limits the spot wallet's leverage too, so it has plenty."""
+    first, second = found
+    if search.case.structure.margin == "isolated" and first:
+        return lambda factor: (PLENTY, second * factor)
+    return lambda factor: (first * factor, second * factor)
+
+
+def _odd(search: Search, found: tuple[float, float]) -> str:
     """Probes around an answer that end otherwise than a monotone survival would."""
-    odd = []
-    for probe in PROBES if sum(found) else ():
-        end = search.end(found[0] * probe, found[1] * probe, lane)
-        if (end is None) != (probe > 1.0):
-            odd.append(f"{probe:g}")
     if not sum(found):
-        odd = [f"{more:g}" for more in (0.1, 1.0) if search.end(0.0, more, lane)]
-    return " ".join(odd)
+        return " ".join(f"{more:g}" for more in (0.1, 1.0) if search.died(0.0, more) is not None)
+    lives = search.lives(_scaled(search, found))
+    return " ".join(f"{probe:g}" for probe in PROBES if lives(probe) != (probe > 1.0))
 
 
-def _binding(search: Search, lane: str, found: tuple[float, float]) -> End | None:
+def _binding(search: Search, found: tuple[float, float]) -> End | None:
     """What ends the hedge with a little less."""
     if not sum(found):
         return None
-    ends = [search.end(found[0] / TOLERANCE**n, found[1] / TOLERANCE**n, lane) for n in (1, 2, 4)]
+    split = _scaled(search, found)
+    ends = (search.case.end(*split(TOLERANCE**-n), search.lane) for n in (1, 2, 4))
     return next((end for end in ends if end), None)
 
 
@@ -162,41 +166,43 @@ def answers(series: Series, structures: Sequence[Structure] = STRUCTURES) -> lis
     """Of a pair: both directions, all structures that it has, both lanes."""
     told = []
     for long in (True, False):
-        guess = {lane: (1.0, 1.0) for lane in LANES}
+        near = {lane: (1.0, 1.0) for lane in LANES}
+        borrowed: dict[str, float | None] = dict.fromkeys(LANES)  # what the spot wallet needs
         for structure in structures:
             if absent(series.pair, structure):
                 continue
-            search = Search(Case(series, long, structure), {})
             for lane in LANES:
-                near = guess[lane]
+                search = Search(Case(series, long, structure), lane, {})
                 if structure.delay_h:
-                    found = restored(search, lane, sum(near))
+                    found = restored(search, sum(near[lane]))
                 elif structure.separate:
-                    found = apart(search, lane, near)
+                    isolated = structure.margin == "isolated"
+                    found = apart(search, near[lane], borrowed[lane] if isolated else None)
+                    borrowed[lane] = found[0]
                 else:
-                    found = together(search, lane, sum(near))
-                guess[lane] = (max(found[0], 0.02), max(found[1], 0.02))
-                if lane == LANES[0]:
-                    guess[LANES[1]] = guess[lane]
-                told.append(_answer(search, lane, found))
+                    found = together(search, sum(near[lane]))
+                told.append(_answer(search, found))
+                near[lane] = (max(found[0], 0.02), max(found[1], 0.02))
+                if lane == LANES[0] and structure == structures[0]:
+                    near[LANES[1]] = near[lane]
     return told
 
 
-def _answer(search: Search, lane: str, found: tuple[float, float]) -> Answer:
-    pair, end = search.case.series.pair, _binding(search, lane, found)
+def _answer(search: Search, found: tuple[float, float]) -> Answer:
+    pair, end = search.case.series.pair, _binding(search, found)
     legs = {-1: "entry", 0: pair.first, 1: pair.second}
     return Answer(
         pair=pair.title,
         direction="long" if search.case.long else "reverse",
         structure=search.case.structure.name,
-        lane=lane,
+        lane=search.lane,
         first=round(found[0], 4),
         second=round(found[1], 4),
         leg=legs[end.leg] if end else "",
         at=iso(end.time_ns) if end else "",
         moved=round(end.moved, 3) if end else math.nan,
         carry=round(end.carry, 3) if end else math.nan,
-        odd=_odd(search, lane, found),
+        odd=_odd(search, found),
     )
 
 
