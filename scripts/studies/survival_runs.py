@@ -168,7 +168,7 @@ class Structure:
         return self.account == "separate"
 
 
-DELAYS_H, TOP_UPS_AT = (1.0, 8.0, 24.0, 72.0), (0.5, 0.2)
+DELAYS_H, TOP_UPS_AT = (1.0, 8.0, 24.0, 72.0), (0.5, 0.1)
 SEPARATE = Structure("separate", "separate")
 ISOLATED = Structure("isolated", "separate", margin="isolated")
 RESTORED = tuple(

@@ -7,10 +7,11 @@ more, and where more collateral does worse than less, or less better than the an
 import csv
 import io
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any, TypeVar
 
 from survival_runs import LANES, PAIRS, STRUCTURES, Case, End, Pair, Series, Structure, absent, series_of
 
@@ -20,8 +21,6 @@ TOLERANCE = 1.0025  # an answer lives, and what is less by this factor dies
 PLENTY = 1000.0  # collateral that nothing exhausts, over the notional
 ENDLESS = 1e6  # where the search gives up
 PROBES = (0.3, 0.7, 0.95, 1.05, 1.5, 4.0)  # of an answer, to see whether survival is monotone
-SPLITS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9)  # share of the collateral that stands behind the second leg
-BETTER = 1.01  # by which another split must be better
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,7 @@ class Answer:
         return self.first + self.second
 
 
+Row = TypeVar("Row")
 Split = Callable[[float], tuple[float, float]]  # collateral → behind the first leg, behind the second
 
 
@@ -126,15 +126,9 @@ def together(search: Search, guess: float) -> tuple[float, float]:
 
 
 def restored(search: Search, guess: float) -> tuple[float, float]:
-    """Least collateral of two wallets that send each other cash, over how it is split at the start."""
-    best, found = math.inf, (math.inf, math.inf)
-    for share in SPLITS:
-        lives = search.lives(_spread(share))
-        if best < math.inf and not lives(best / BETTER):
-            continue
-        best = least(lives, min(best / BETTER, guess))
-        found = _spread(share)(best)
-    return found
+    """Least collateral of two wallets that send each other cash, half of it in each at the start."""
+    split = _spread(0.5)
+    return split(least(search.lives(split), guess))
 
 
 def _scaled(search: Search, found: tuple[float, float]) -> Split:
@@ -217,19 +211,19 @@ def searched(catalog: Path, pairs: Sequence[Pair] = PAIRS, workers: int = 2) -> 
     return [one for told in found for one in told]
 
 
-def written(found: Iterable[Answer]) -> str:
-    """As CSV."""
+def written(found: Sequence[Any]) -> str:
+    """Dataclasses of one kind as CSV."""
     text = io.StringIO()
-    table = csv.DictWriter(text, [one.name for one in fields(Answer)], lineterminator="\n")
+    table = csv.DictWriter(text, [one.name for one in fields(found[0])], lineterminator="\n")
     table.writeheader()
     table.writerows(asdict(one) for one in found)
     return text.getvalue()
 
 
-def read(text: str) -> list[Answer]:
-    """From CSV."""
-    numbers = {one.name for one in fields(Answer) if one.type is float}
+def read(text: str, kind: Callable[..., Row]) -> list[Row]:
+    """Dataclasses of a kind, of text and floats, from CSV."""
+    numbers = {one.name for one in fields(kind) if one.type is float}  # type: ignore[arg-type]
     return [
-        Answer(**{name: float(value) if name in numbers else value for name, value in row.items()})
+        kind(**{name: float(value) if name in numbers else value for name, value in row.items()})
         for row in csv.DictReader(io.StringIO(text))
     ]
