@@ -22,9 +22,10 @@ from narrows.core.ledger import CATEGORIES
 from narrows.core.panel import Panel
 from narrows.core.spread import Spread
 from narrows.core.time import iso
-from narrows.sim.backtest import backtest, features_of, run_segment, spreads_of
+from narrows.sim.backtest import backtest, blank_trace, features_of, spreads_of
 from narrows.sim.inputs import market, prepared
-from narrows.sim.layout import Layout, Market, in_force, initial_state, schedule
+from narrows.sim.kernel import run
+from narrows.sim.layout import Layout, Market, in_force, initial_state, schedule, scratch
 from narrows.strategy.decider import Pointer, decider
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +45,7 @@ BORROW_APR, CASH_BORROW_APR, BORROW_MAINTENANCE = 0.10, 0.08, 0.10
 LANES = ("closes", "high_low")  # how liquidation is judged: the kernel's bracket 0 and 1
 TRADED = [FILL_REASONS.index(name) for name in ("trade", "settlement")]  # all else is forced
 PIECE = 4096  # bars run before it is seen whether the hedge still stands
+ROOM = 64  # fills of one piece; where it runs out the hedge is over anyway
 UNLIMITED = 1e15  # a debt
 SPARE = 1.001  # what an isolated position does not post of its wallet lies idle, and is no margin
 FULL = 0.98  # of NOTIONAL: what must have been filled
@@ -351,12 +353,13 @@ class Case:
         changes = np.searchsorted(opens, [time_ns for time_ns, _ in plans]).tolist()
         edges = sorted({0, 2, len(panel), *range(0, len(panel), PIECE), *changes})
         state = initial_state(plans[0][1], lanes=1)
+        trace, thought = blank_trace(0, plans[0][1], 1, ROOM), scratch(plans[0][1])
         for start, stop in pairwise(edges):
             rules = in_force(plans, int(opens[start]))
-            state, trace = run_segment(decide.native, arrays, rules, state, params, bracket, start, stop)
+            run(decide.native, arrays, rules.legs, rules.wallets, state, params, bracket, trace, thought, start, stop)
             if start == 0 and not opened(state.quantity[:, 0], float(self.series.price(0)[0])):
                 return -1
-            forced = ~np.isin(trace.fill_where[:, 3], TRADED)
+            forced = ~np.isin(trace.fill_where[: trace.fills[0], 3], TRADED)
             if forced.any():
                 return int(trace.fill_where[int(np.argmax(forced)), 2])
         return None

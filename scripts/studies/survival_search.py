@@ -20,7 +20,8 @@ from narrows.core.time import iso
 TOLERANCE = 1.0025  # an answer lives, and what is less by this factor dies
 PLENTY = 1000.0  # collateral that nothing exhausts, over the notional
 ENDLESS = 1e6  # where the search gives up
-PROBES = (0.3, 0.7, 0.95, 1.05, 1.5, 4.0)  # of an answer, to see whether survival is monotone
+ABOVE = (1.05, 1.2, 1.5, 2.5)  # of an answer: what must live too
+PROBES = (0.3, 0.5, 0.7, 0.85, 0.95, *ABOVE)  # of an answer, to see whether survival is monotone
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,11 @@ def least(lives: Callable[[float], bool], guess: float) -> float:
         step = min(step * step, 2.0)
         if high > ENDLESS:
             raise ValueError(f"{high:g} times the notional are not enough")
+    return _between(lives, low, high)
+
+
+def _between(lives: Callable[[float], bool], low: float, high: float) -> float:
+    """An amount that lives, between one that dies and one that lives, to TOLERANCE."""
     while high / low > TOLERANCE:
         middle = math.sqrt(low * high)
         if lives(middle):
@@ -125,10 +131,23 @@ def together(search: Search, guess: float) -> tuple[float, float]:
     return 0.0, 0.0 if needs_none else least(lives, guess)
 
 
+def enough(lives: Callable[[float], bool], guess: float) -> float:
+    """The least amount that lives, and of which all ABOVE do: what is sent from wallet to wallet is no
+    monotone affair, so that less than this may live by the luck of its timing."""
+    found = least(lives, guess)
+    while worse := [found * more for more in ABOVE if not lives(found * more)]:
+        low = max(worse)
+        high = low * ABOVE[0]
+        while not lives(high):
+            low, high = high, high * ABOVE[0]
+        found = _between(lives, low, high)
+    return found
+
+
 def restored(search: Search, guess: float) -> tuple[float, float]:
     """Least collateral of two wallets that send each other cash, half of it in each at the start."""
     split = _spread(0.5)
-    return split(least(search.lives(split), guess))
+    return split(enough(search.lives(split), guess))
 
 
 def _scaled(search: Search, found: tuple[float, float]) -> Split:
