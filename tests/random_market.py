@@ -216,7 +216,7 @@ def topped(margin: str, rng: np.random.Generator) -> str:
 
 
 def random_desk(rng: np.random.Generator) -> Desk:
-    margin = rng.choice(["cross", "isolated", "portfolio"])
+    margin = rng.choice(["cross", "isolated", "isolated", "portfolio"])
     account = "unified" if margin == "portfolio" else rng.choice(["unified", "separate"])
     text = DESK.format(
         currency=rng.choice(["USDT", "USD"]),

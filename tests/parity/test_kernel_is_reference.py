@@ -17,7 +17,7 @@ from narrows.sim.layout import Layout, Market, State, Trace, in_force, initial_s
 from narrows.sim.reference import Reference
 from random_market import Restless, random_desk, random_panel
 
-SEEDS = (*range(12), 20)  # in the last an inverse contract is delisted that is held
+SEEDS = (*range(15), 20)  # in the last an inverse contract is delisted that is held
 
 
 class Run:
@@ -146,6 +146,7 @@ def test_the_random_runs_visit_what_matters() -> None:
         "recalls",
         "repayments",
         "sent",
+        "portfolio",
     )
     seen = dict.fromkeys(kinds, 0)
     delisted = set()
@@ -167,6 +168,7 @@ def test_the_random_runs_visit_what_matters() -> None:
             seen["parts"] += reason == 1 and abs(held[lane, leg]) > 1e-6 * abs(quantity)
         for (bar, lane, leg, reason), price in zip(where.tolist(), what[:, 1].tolist(), strict=True):
             seen["inside"] += lane == 1 and reason == 1 and price != trace.mark[bar, leg]
+            seen["portfolio"] += reason == 1 and bool(legs.portfolio.gridded[legs.wallet[leg]])
             seen["isolated"] += reason == 1 and bool(legs.isolated[leg])
             seen["quanto"] += bool(legs.quanto[leg])
             one = run.panel.instruments[legs.column[leg]]

@@ -215,8 +215,8 @@ def require(condition: bool, what: str, where: str, remedy: str) -> None:
 
 
 def _check_venue(venue: Venue, risk: Risk, bar_ns: int, at: str) -> None:
-    alone = venue.margin == "portfolio" and venue.account == "separate"
-    require(not alone, "a portfolio is margined in one account", f"{at}.margin", 'use account = "unified"')
+    apart = venue.margin == "portfolio" and venue.account == "separate"
+    require(not apart, "a portfolio is margined in one account", f"{at}.margin", 'use account = "unified"')
     restores = venue.top_up == "restore"
     alone = "an isolated position is not topped up"
     require(not (restores and venue.margin == "isolated"), alone, f"{at}.top_up", 'use margin = "cross"')

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from narrows.core.arrays import Float1D, Float2D, Int1D, Int2D
-from narrows.core.cache import compiled, inlined, outlined
+from narrows.core.cache import compiled, inlined
 from narrows.core.errors import ConfigError
 from narrows.risk.contract import INVERSE, SPOT
 from narrows.risk.options import DAYS, black, black_delta, shocked, term
@@ -337,7 +337,7 @@ def _required(parts: Float2D, g: int) -> float:
     return least if least > total else total  # a total that is not known stays so
 
 
-@outlined
+@compiled
 def maintenance(at: Positions, on: Grid, prices: Float1D, room: Scratch) -> float:
     """What the positions of a wallet need to live, reporting currency.
 

@@ -254,11 +254,14 @@ def _judge(legs: Legs, state: State, trace: Trace, t: int, row: int, k: int, wor
                 ratio = max(ratio, ratio_of(room + need, need))
                 if room <= 0.0:
                     liquidate_leg(legs, state, trace, t, i, k, state.mark[i])
-        equity, margin_equity, maintenance, gross, borrowed = standing(legs, state, w, k, state.mark)
-        ratio = max(ratio, ratio_of(margin_equity, maintenance))
-        if fails(equity, margin_equity, maintenance):
-            liquidate(legs, state, trace, t, w, k, state.mark)
+        for again in (False, True):
             equity, margin_equity, maintenance, gross, borrowed = standing(legs, state, w, k, state.mark)
+            if again:
+                break
+            ratio = max(ratio, ratio_of(margin_equity, maintenance))
+            if not fails(equity, margin_equity, maintenance):
+                break
+            liquidate(legs, state, trace, t, w, k, state.mark)
         total += equity * state.cash_fx[w]
         worth[w, 0] = equity
         worth[w, 1] = gross
@@ -327,6 +330,21 @@ def _crowded(legs: Legs, s: int, long: float, short: float, position: Float1D, t
 
 
 @inlined
+def _change(legs: Legs, state: State, i: int, k: int, wanted: float, coarsest: float, dust: float) -> float:
+    """What a leg trades to hold `wanted`, in whole lots; base units in, its own units out."""
+    if abs(wanted) < dust:
+        wanted = 0.0
+    price = 1.0 if legs.inverse[i] else state.mark[i]
+    lot = coarsest
+    if legs.inverse[i] or legs.quanto[i]:
+        lot = legs.lot[i]
+    if legs.quanto[i]:
+        price *= state.fx[i]
+    change = order(state.quantity[i, k], native(legs, state, i, wanted), price, lot, legs.min_notional[i])
+    return 0.0 if wanted != 0.0 and abs(change) < native(legs, state, i, dust) else change
+
+
+@inlined
 def _queue(
     legs: Legs,
     wallets: Wallets,
@@ -369,17 +387,7 @@ def _queue(
         if wanted * position[j] > 0.0:
             limit = max(abs(position[j]), limit)
         wanted = min(max(wanted, -limit), limit)
-        if abs(wanted) < DUST * position[count]:
-            wanted = 0.0
-        price = 1.0 if legs.inverse[i] else state.mark[i]
-        lot = coarsest
-        if legs.inverse[i] or legs.quanto[i]:
-            lot = legs.lot[i]
-        if legs.quanto[i]:
-            price *= state.fx[i]
-        change = order(held, native(legs, state, i, wanted), price, lot, legs.min_notional[i])
-        if wanted != 0.0 and abs(change) < native(legs, state, i, DUST * position[count]):
-            change = 0.0
+        change = _change(legs, state, i, k, wanted, coarsest, DUST * position[count])
         state.target[i, k] = held + change
         moving = moving and change != 0.0
     if moving:

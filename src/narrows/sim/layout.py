@@ -311,29 +311,40 @@ def layout(desk: Desk, panel: Panel, spreads: Sequence[Spread], time_ns: int | N
     known = [terms(desk, one, venues[one.venue], time_ns) for one in instruments]
     return Layout(
         legs=_legs(panel, spreads, instruments, names, known, leverage, portfolio),
-        wallets=Wallets(
-            money=_ints(money),
-            leverage=_floats(leverage),
-            cash_apr=_floats(v.cash_apr for v, _ in wallets.values()),
-            cash_borrow_apr=_floats(v.cash_borrow_apr for v, _ in wallets.values()),
-            share=_floats(share for _, share in wallets.values()),
-            debt_limit=_floats(limit for limit, _ in debts),
-            debt_kept=_floats(kept for _, kept in debts),
-            top_up_at=_floats(v.top_up_at if v.top_up == "restore" else np.inf for v, _ in wallets.values()),
-            delay=_ints(
-                -1 if v.transfer_delay_h == "never" else max(_bars(v.transfer_delay_h, panel), 1)
-                for v, _ in wallets.values()
-            ),
-            transfer_fee=_floats(v.transfer_fee for v, _ in wallets.values()),
-            transfer_min=_floats(v.transfer_min for v, _ in wallets.values()),
-            bar_years=panel.bar_h / YEAR_H,
-            loan_years=max(panel.bar_h, 1.0) / YEAR_H,
-        ),
+        wallets=_wallet_facts(panel, list(wallets.values()), money, leverage, debts),
         leg_names=names,
         wallet_names=tuple(wallets),
         wallet_capital=_floats(desk.capital * share for _, share in wallets.values()),
         leg_fx=_floats(rates[panel.column(one.id)] for one in instruments),
         wallet_fx=_floats(1.0 if column < 0 else rates[column] for column in money),
+    )
+
+
+def _wallet_facts(
+    panel: Panel,
+    wallets: Sequence[tuple[Venue, float]],
+    money: Sequence[int],
+    leverage: Sequence[float],
+    debts: Sequence[tuple[float, float]],
+) -> Wallets:
+    """The facts of all wallets; `debts` is the limit of each and what of it a forced repayment leaves."""
+    return Wallets(
+        money=_ints(money),
+        leverage=_floats(leverage),
+        cash_apr=_floats(v.cash_apr for v, _ in wallets),
+        cash_borrow_apr=_floats(v.cash_borrow_apr for v, _ in wallets),
+        share=_floats(share for _, share in wallets),
+        debt_limit=_floats(limit for limit, _ in debts),
+        debt_kept=_floats(kept for _, kept in debts),
+        top_up_at=_floats(v.top_up_at if v.top_up == "restore" else np.inf for v, _ in wallets),
+        delay=_ints(
+            -1 if v.transfer_delay_h == "never" else max(_bars(v.transfer_delay_h, panel), 1)
+            for v, _ in wallets
+        ),
+        transfer_fee=_floats(v.transfer_fee for v, _ in wallets),
+        transfer_min=_floats(v.transfer_min for v, _ in wallets),
+        bar_years=panel.bar_h / YEAR_H,
+        loan_years=max(panel.bar_h, 1.0) / YEAR_H,
     )
 
 

@@ -7,7 +7,7 @@ A venue judges on the mark, at every close; lanes with the bracket are judged in
 import math
 
 from narrows.core.arrays import Float1D
-from narrows.core.cache import compiled, inlined
+from narrows.core.cache import compiled, inlined, outlined
 from narrows.core.time import HOUR_NS, YEAR_H
 from narrows.risk.collateral import counted
 from narrows.risk.liquidation import fixed_step, tier_step
@@ -20,6 +20,7 @@ from narrows.sim.terms import BY_SHARE, BY_TIER
 WORST_RATIO = 10.0  # a margin ratio is written down as no more than this
 MOST_STEPS = 1000  # of one liquidation
 EDGE = 1e-9  # of a position: nearer than this to the edge of its tier it is below it already
+NEVER = 2.0  # how far along a line that stays above
 MOST_HALVES = 100  # in the search for where a wallet fails inside a bar
 
 
@@ -74,7 +75,7 @@ def room_of(legs: Legs, state: State, i: int, k: int, price: float) -> float:
     return room
 
 
-@inlined
+@outlined
 def needed_together(legs: Legs, state: State, w: int, k: int, prices: Float1D) -> float:
     """Maintenance of a wallet's positions as a portfolio, in its currency."""
     at = legs.portfolio.positions
@@ -211,7 +212,7 @@ def insure(legs: Legs, state: State, w: int, k: int, owed: float) -> None:
         state.ledger[legs.wallet.shape[0] + w, LIQUIDATION, k] += owed * state.cash_fx[w]
 
 
-@inlined
+@outlined
 def liquidate(legs: Legs, state: State, trace: Trace, t: int, w: int, k: int, prices: Float1D) -> None:
     """Liquidate a wallet at `prices`, in the steps of its venue, until it stands or nothing is left.
 
@@ -240,7 +241,7 @@ def liquidate(legs: Legs, state: State, trace: Trace, t: int, w: int, k: int, pr
     insure(legs, state, w, k, owed)
 
 
-@inlined
+@outlined
 def liquidate_leg(legs: Legs, state: State, trace: Trace, t: int, i: int, k: int, price: float) -> None:
     """Liquidate an isolated leg at `price`, in the steps of its venue, until it stands or is gone.
 
@@ -332,38 +333,33 @@ def _way(legs: Legs, state: State, w: int, k: int, i: int, scratch: Scratch) -> 
     Room is concave along the line, for maintenance bends upwards from tier to tier: a chord never
     passes the point where the room ends, and half an interval always closes in on it.
     """
-    at_end = _room(legs, state, w, k, i, scratch.end)
-    if not at_end <= 0.0:
-        return 2.0
-    low, high = 0.0, 1.0
-    at_low = _room(legs, state, w, k, i, scratch.start)
-    if not at_low > 0.0:
-        return 0.0
-    if at_low == math.inf:
-        at_low = 0.0
-    for _ in range(MOST_HALVES):
-        way = low + (high - low) * (at_low / (at_low - at_end))
-        if not low < way < high:
-            return way
+    low, high, way = 0.0, 1.0, 1.0
+    at_low, at_high = 0.0, 0.0
+    for n in range(2 * MOST_HALVES + 2):  # the end, the start, then by turns the chord and the middle
         _between(scratch, way)
         room = _room(legs, state, w, k, i, scratch.at)
-        if room == 0.0:
+        chord = n % 2 == 0 and n > 0
+        if n == 0:
+            if not room <= 0.0:
+                return NEVER
+            at_high = room
+            way = 0.0
+            continue
+        if n == 1:
+            if not room > 0.0:
+                return 0.0
+            at_low = 0.0 if room == math.inf else room
+        elif chord and room == 0.0:
             return way
-        if room > 0.0:
+        elif room > 0.0:
             low = way
             at_low = room
         else:
             high = way
-            at_end = room
-        way = 0.5 * (low + high)
-        _between(scratch, way)
-        room = _room(legs, state, w, k, i, scratch.at)
-        if room > 0.0:
-            low = way
-            at_low = room
-        else:
-            high = way
-            at_end = room
+            at_high = room
+        way = 0.5 * (low + high) if chord else low + (high - low) * (at_low / (at_low - at_high))
+        if not chord and not low < way < high:
+            return way
     return low
 
 
@@ -382,7 +378,7 @@ def _judge_inside(
 
     What would not survive is liquidated where its room ends; of two such points the nearer counts.
     """
-    nearest = 2.0
+    nearest = NEVER
     high = False
     for scenario in (False, True):
         _extreme(market, legs, state, t, scenario, scratch.start, scratch.end)
@@ -390,7 +386,7 @@ def _judge_inside(
         if way < nearest:
             nearest = way
             high = scenario
-    if nearest < 2.0:
+    if nearest < NEVER:
         _extreme(market, legs, state, t, high, scratch.start, scratch.end)
         _between(scratch, nearest)
         if i >= 0:
@@ -404,8 +400,10 @@ def judge_inside_bar(
     market: Market, legs: Legs, state: State, trace: Trace, t: int, k: int, scratch: Scratch
 ) -> None:
     """Judge every isolated leg and then every wallet of a lane inside the bar."""
-    for i in range(legs.column.shape[0]):
-        if legs.isolated[i] and state.quantity[i, k] != 0.0:
-            _judge_inside(market, legs, state, trace, t, legs.wallet[i], k, i, scratch)
-    for w in range(state.cash.shape[0]):
-        _judge_inside(market, legs, state, trace, t, w, k, -1, scratch)
+    count = legs.column.shape[0]
+    for n in range(count + state.cash.shape[0]):
+        leg = n < count
+        if leg and not (legs.isolated[n] and state.quantity[n, k] != 0.0):
+            continue
+        w, i = (legs.wallet[n], n) if leg else (n - count, -1)
+        _judge_inside(market, legs, state, trace, t, w, k, i, scratch)

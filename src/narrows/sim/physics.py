@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 from narrows.core.arrays import Float2D
-from narrows.core.cache import inlined
+from narrows.core.cache import inlined, outlined
 from narrows.risk.margin import tier
 from narrows.sim.layout import Legs, State, Trace, Wallets
 
@@ -140,7 +140,7 @@ def unseen(legs: Legs, state: State, i: int, k: int) -> None:
     state.blind[s, k] = max(state.blind[s, k], legs.detect[i])
 
 
-@inlined
+@outlined
 def trade(
     legs: Legs,
     state: State,
@@ -167,7 +167,7 @@ def trade(
         unseen(legs, state, i, k)
 
 
-@inlined
+@outlined
 def close(
     legs: Legs,
     state: State,
@@ -274,7 +274,7 @@ def native(legs: Legs, state: State, i: int, base: float) -> float:
     return quantity
 
 
-@inlined
+@outlined
 def capacity(
     legs: Legs, wallets: Wallets, state: State, s: int, k: int, sign: float, worth: Float2D
 ) -> float:

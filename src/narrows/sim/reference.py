@@ -66,17 +66,17 @@ class Reference(Unasked):
 
     def way(self, w: int, i: int, start: list[float], end: list[float]) -> float:
         """How far along the line from start to end the room ends: chord, then half; 2 = it does not."""
-        at_end = self.room_at(w, i, end)
-        if not at_end <= 0.0:
+        at_high = self.room_at(w, i, line(start, end, 1.0))
+        if not at_high <= 0.0:
             return NEVER
-        at_low = self.room_at(w, i, start)
+        at_low = self.room_at(w, i, line(start, end, 0.0))
         if not at_low > 0.0:
             return 0.0
         low, high = 0.0, 1.0
         at_low = 0.0 if at_low == math.inf else at_low
         for _ in range(MOST_HALVES):
             for chord in (True, False):
-                way = low + (high - low) * (at_low / (at_low - at_end)) if chord else 0.5 * (low + high)
+                way = low + (high - low) * (at_low / (at_low - at_high)) if chord else 0.5 * (low + high)
                 if chord and not low < way < high:
                     return way
                 room = self.room_at(w, i, line(start, end, way))
@@ -85,7 +85,7 @@ class Reference(Unasked):
                 if room > 0.0:
                     low, at_low = way, room
                 else:
-                    high, at_end = way, room
+                    high, at_high = way, room
         return low
 
     def judge_part(self, t: int, w: int, i: int) -> None:

@@ -1,7 +1,7 @@
 """Portfolio margin in the simulator: which legs are margined together, by which rule, as arrays."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -58,11 +58,9 @@ def portfolio_of(
             rules.setdefault((w, one.base), rule)
     groups: dict[Group, int] = {}
     terms: dict[Term, int] = {}
-    monies: dict[str, int] = {}
     term, gridded, level = [], np.zeros(len(margined), dtype=np.int64), np.ones(len(margined))
     for one, w, mine in zip(instruments, wallet, own, strict=True):
         rule = mine if mine is None or one.is_derivative else rules.get((w, one.base), mine)
-        monies.setdefault(one.money, len(monies))
         if rule is None:
             term.append(0)
             continue
@@ -74,24 +72,30 @@ def portfolio_of(
         group = (w, one.base, rule)
         groups.setdefault(group, len(groups))
         term.append(terms.setdefault((group, one.expiry_ns), len(terms)))
+    positions = _positions(instruments, term, [groups[group] for group, _ in terms])
+    on = grid([rule for _, _, rule in groups], np.ones(len(groups))) if groups else _no_grid()
+    expiry = np.array([expiry_ns for _, expiry_ns in terms], dtype=np.int64)
+    return Portfolio(gridded, level, positions, on, scratch(positions, on), expiry)
+
+
+def _positions(instruments: Sequence[Instrument], term: Sequence[int], groups: Sequence[int]) -> Positions:
+    """All legs, none of them held yet; `groups` is the underlying of each term."""
     count = len(instruments)
-    positions = Positions(
+    monies = list(dict.fromkeys(one.money for one in instruments))
+    return Positions(
         kind=np.array([_kind(one) for one in instruments], dtype=np.int64),
         quantity=np.zeros(count),
         multiplier=np.ones(count),
         coin=np.zeros(count),
         term=np.array(term, dtype=np.int64),
-        money=np.array([monies[one.money] for one in instruments], dtype=np.int64),
+        money=np.array([monies.index(one.money) for one in instruments], dtype=np.int64),
         strike=np.zeros(count),
         right=np.zeros(count, dtype=np.int64),
         volatility=np.zeros(count),
         rate=np.ones(count),
-        term_group=np.array([groups[group] for group, _ in terms], dtype=np.int64),
-        term_years=np.zeros(len(terms)),
+        term_group=np.array(groups, dtype=np.int64),
+        term_years=np.zeros(len(groups)),
     )
-    on = grid([rule for _, _, rule in groups], np.ones(len(groups))) if groups else _no_grid()
-    expiry = np.array([expiry_ns for _, expiry_ns in terms], dtype=np.int64)
-    return Portfolio(gridded, level, positions, on, scratch(positions, on), expiry)
 
 
 def _kind(one: Instrument) -> int:
@@ -102,5 +106,5 @@ def _kind(one: Instrument) -> int:
 
 def _no_grid() -> Grid:
     """The grid of no underlying."""
-    still = PortfolioRule(method="grid", moves=(0.0,))
-    return Grid(*(array[:0] for array in grid([still], np.ones(1))))
+    one: Any = grid([PortfolioRule(method="grid", moves=(0.0,))], np.ones(1))
+    return Grid(**{name: array[:0] for name, array in one._asdict().items()})
