@@ -64,37 +64,41 @@ def worth_it(pair: Pair) -> bool:
     return pair.bar == "1h" and not pair.end
 
 
-def held(series: Series) -> list[Held]:
-    """All starts of a pair, both directions, all structures; nothing if there are fewer than LONG_ENOUGH."""
+def begun(series: Series, start: int) -> list[Held]:
+    """One start of a pair, both directions, all structures."""
     bars = round(HELD_H * HOUR_NS / series.panel.bar_ns)
-    begun = starts(series)
+    cut = replace(series, made=[], panel=series.panel.rows(start, start + bars))
     told = []
-    for start in begun if len(begun) >= LONG_ENOUGH else ():
-        cut = replace(series, made=[], panel=series.panel.rows(start, start + bars))
-        for long in (True, False):
-            near = (0.3, 0.3)
-            for structure in STRUCTURES:
-                if absent(series.pair, structure):
-                    continue
-                search = Search(Case(cut, long, structure), LANE, {})
-                if structure.delay_h:
-                    found = restored(search, sum(near))
-                elif structure.separate:
-                    found = apart(search, near, None)
-                else:
-                    found = together(search, sum(near))
-                near = (max(found[0], 0.02), max(found[1], 0.02))
-                told.append(
-                    Held(
-                        pair=series.pair.title,
-                        direction="long" if long else "reverse",
-                        structure=structure.name,
-                        start=iso(int(cut.panel.time_ns[0]) - cut.panel.bar_ns)[:10],
-                        first=round(found[0], 4),
-                        second=round(found[1], 4),
-                    )
+    for long in (True, False):
+        near = (0.3, 0.3)
+        for structure in STRUCTURES:
+            if absent(series.pair, structure):
+                continue
+            search = Search(Case(cut, long, structure), LANE, {})
+            if structure.delay_h:
+                found = restored(search, sum(near))
+            elif structure.separate:
+                found = apart(search, near, None)
+            else:
+                found = together(search, sum(near))
+            near = (max(found[0], 0.02), max(found[1], 0.02))
+            told.append(
+                Held(
+                    pair=series.pair.title,
+                    direction="long" if long else "reverse",
+                    structure=structure.name,
+                    start=iso(int(cut.panel.time_ns[0]) - cut.panel.bar_ns)[:10],
+                    first=round(found[0], 4),
+                    second=round(found[1], 4),
                 )
+            )
     return told
+
+
+def held(series: Series) -> list[Held]:
+    """All starts of a pair; none if there are fewer than LONG_ENOUGH."""
+    found = starts(series)
+    return [one for start in found for one in begun(series, start)] if len(found) >= LONG_ENOUGH else []
 
 
 def _of_pair(pair: Pair, catalog: Path) -> list[Held]:

@@ -50,6 +50,7 @@ UNLIMITED = 1e15  # a debt
 SPARE = 1.001  # what an isolated position does not post of its wallet lies idle, and is no margin
 FULL = 0.98  # of NOTIONAL: what must have been filled
 VENUES = {"okx": "OKX", "binance": "Binance", "bybit": "Bybit", "deribit": "Deribit", "hyperliquid": "Hyperliquid"}
+BESIDE = (2, 1)  # bars before and after a hole: where trading was stopped, they stop early or open where it did
 BROKEN = ("2024-10-28T20:00:00Z", "2024-10-28T22:00:00Z")  # bars of Binance's BTC derivatives that stop early
 
 
@@ -417,16 +418,18 @@ def _window(panel: Panel) -> tuple[int, int]:
 
 
 def _holes(panel: Panel) -> list[tuple[str, str]]:
-    """Closes, first and last of a run, at which one leg has a bar and the other has none."""
+    """Closes, first and last of a run, at which one leg has a bar and the other has none, with those BESIDE."""
     known = np.isfinite(panel.close)
     lacking = known.any(axis=1) & ~known.all(axis=1)
+    for row in np.flatnonzero(lacking).tolist():
+        lacking[max(row - BESIDE[0], 0) : row + BESIDE[1] + 1] = True
     edges = np.flatnonzero(np.diff(np.concatenate(([False], lacking, [False])).astype(np.int8)))
     return [(iso(int(panel.time_ns[a])), iso(int(panel.time_ns[b - 1]))) for a, b in edges.reshape(-1, 2)]
 
 
 def _excluded(pair: Pair, panel: Panel) -> str:
-    """What is left out: bars that only one leg has, and those of Binance's BTC derivatives that stop early."""
-    spans = [(*span, "the other leg has none") for span in _holes(panel)]
+    """What is left out: where one leg has no bar, and bars of Binance's BTC derivatives that stop early."""
+    spans = [(*span, "a leg has none, or beside that") for span in _holes(panel)]
     stops_early = pair.first == "BTC-USDT.binance" or "BTC-USDT-PERP.binance" in (pair.first, pair.second)
     if stops_early and iso(int(panel.time_ns[0])) < BROKEN[0] and BROKEN[1] < iso(int(panel.time_ns[-1])):
         spans.append((*BROKEN, "bars that stop early"))

@@ -167,10 +167,16 @@ def _odd(search: Search, found: tuple[float, float]) -> str:
 
 
 def _binding(search: Search, found: tuple[float, float]) -> End | None:
-    """What ends the hedge with a little less."""
-    if not sum(found):
+    """What ends the hedge with a little less; of two wallets that never help each other, of the larger."""
+    first, second = found
+    if not first + second:
         return None
     split = _scaled(search, found)
+    structure = search.case.structure
+    if structure.separate and not structure.delay_h and first > second:
+        split = lambda factor: (first * factor, PLENTY)  # noqa: E731
+    elif structure.separate and not structure.delay_h and first:
+        split = lambda factor: (PLENTY, second * factor)  # noqa: E731
     ends = (search.case.end(*split(TOLERANCE**-n), search.lane) for n in (1, 2, 4))
     return next((end for end in ends if end), None)
 

@@ -1,0 +1,143 @@
+"""The survival study: the page is made of its answers, some answers made again, and two done by hand."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from realdata.real import REPOSITORY
+
+AGAIN = "run scripts/studies/survival.py"
+# 8 h bars, a delivery, perpetuals of two venues: a second or three each, where the others take a minute
+SUBSET = (
+    "BTC, OKX spot and perpetual (8 h)",
+    "BTC, Binance spot and future of 2024-03-29",
+    "SOL, perpetuals of OKX and Hyperliquid",
+)
+
+
+@pytest.fixture(scope="module")
+def survival() -> Iterator[Any]:
+    folder = str(REPOSITORY / "scripts" / "studies")
+    sys.path.insert(0, folder)
+    try:
+        yield importlib.import_module("survival")
+    finally:
+        sys.path.remove(folder)
+
+
+@pytest.fixture(scope="module")
+def parts(survival: Any) -> dict[str, Any]:
+    """The modules of the study, by name."""
+    assert survival.PAGE.name == "survival-by-structure.md"
+    return {name: importlib.import_module(f"survival_{name}") for name in ("runs", "search", "quarters", "words")}
+
+
+@pytest.fixture(scope="module")
+def catalog(survival: Any, data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = survival.catalogues(data_root, tmp_path_factory.mktemp("survival"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def kept(survival: Any) -> Any:
+    return survival.kept()
+
+
+def pair_of(parts: dict[str, Any], title: str) -> Any:
+    return next(one for one in parts["runs"].PAIRS if one.title == title)
+
+
+def told(kept: Any, *case: str) -> Any:
+    """The answer of a pair, direction, structure and lane."""
+    return next(one for one in kept[0] if (one.pair, one.direction, one.structure, one.lane) == case)
+
+
+def test_page_and_figure_are_what_the_answers_give(survival: Any, kept: Any) -> None:
+    for place, text in survival.files(*kept).items():
+        assert (REPOSITORY / place).read_text("utf-8") == text, f"{place}: {AGAIN}"
+
+
+def test_every_pair_that_is_named_has_its_answers(parts: dict[str, Any], kept: Any) -> None:
+    runs = parts["runs"]
+    wanted = {
+        (pair.title, direction, structure.name, lane)
+        for pair in runs.PAIRS
+        for direction in ("long", "reverse")
+        for structure in runs.STRUCTURES
+        for lane in runs.LANES
+        if not runs.absent(pair, structure)
+    }
+    assert {(one.pair, one.direction, one.structure, one.lane) for one in kept[0]} == wanted
+
+
+@pytest.mark.parametrize("title", SUBSET)
+def test_answers_are_what_the_data_give(
+    title: str, parts: dict[str, Any], kept: Any, catalog: Path
+) -> None:
+    search = parts["search"]
+    again = search.answers(parts["runs"].series_of(pair_of(parts, title), catalog))
+    stored = [one for one in kept[0] if one.pair == title]
+    assert search.written(again) == search.written(stored), AGAIN
+
+
+def test_ninety_days_are_what_the_data_give(parts: dict[str, Any], kept: Any, catalog: Path) -> None:
+    title = "BTC, Binance spot and perpetual"
+    series = parts["runs"].series_of(pair_of(parts, title), catalog)
+    first = parts["quarters"].starts(series)[0]
+    again = parts["quarters"].begun(series, first)
+    stored = [one for one in kept[1] if one.pair == title][: len(again)]
+    assert parts["search"].written(again) == parts["search"].written(stored), AGAIN
+
+
+@pytest.mark.parametrize("lane", ["closes", "high_low"])
+def test_the_search_and_the_backtest_agree_on_who_dies(
+    lane: str, parts: dict[str, Any], kept: Any, catalog: Path
+) -> None:
+    runs = parts["runs"]
+    series = runs.series_of(pair_of(parts, SUBSET[2]), catalog)
+    least = told(kept, SUBSET[2], "long", "restore at 0.1, 8 h", lane)
+    structure = next(one for one in runs.STRUCTURES if one.name == least.structure)
+    case = runs.Case(series, True, structure)
+    for factor in (1.001, 1 / 1.004, 0.9, 1.5):
+        end = case.end(least.first * factor, least.second * factor, lane)
+        died = case.died(least.first * factor, least.second * factor, lane)
+        assert died == (None if end is None else end.leg)
+        if factor in (1.001, 1.5):
+            assert end is None
+        if factor == 1 / 1.004:
+            assert end is not None
+
+
+def sol(data_root: Path) -> pl.DataFrame:
+    """OKX SOL from the first hour of its perpetual; `rate` where it is settled, at the close of its row."""
+    rows = pl.read_parquet(data_root / "pietroc21" / "okx_SOL_1h.parquet").sort("timestamp")
+    rows = rows.filter(pl.col("timestamp") >= datetime(2021, 1, 22, 6)).with_columns(
+        rate=pl.when(pl.col("timestamp").dt.hour() % 8 == 7)
+        .then(pl.col("funding_rate_raw_okx").shift(-1))
+        .otherwise(0.0)
+        .fill_null(0.0)
+    )
+    return rows
+
+
+def test_a_short_alone_needs_the_worst_hour_of_its_history(
+    kept: Any, data_root: Path
+) -> None:
+    """Collateral C lives while C − (P − entry) + funding > 2 % of P, all over the notional at the start."""
+    rows = sol(data_root)
+    start = rows["close_spot_okx"][0]
+    entry = rows["open_perp_okx"][1]
+    held = rows[1:]
+    paid = (held["rate"] * held["mark_price_okx"]).cum_sum()
+    need = (1.02 * held["mark_price_okx"] - entry - paid) / start
+    answer = told(kept, "SOL, OKX spot and perpetual", "long", "separate", "closes")
+    assert answer.second == pytest.approx(need.max(), rel=0.0026)
+    assert answer.second >= need.max() * (1 - 1e-4)  # four digits are kept
+    worst = held["timestamp"][int(need.arg_max())] + timedelta(hours=1)  # the close of that hour
+    assert answer.at == f"{worst:%Y-%m-%dT%H:%M:%SZ}"
