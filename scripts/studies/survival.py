@@ -19,7 +19,11 @@ from survival_words import TITLE, page, panels
 
 DATA = Path(os.environ.get("NARROWS_DATA") or ROOT.parent / "shared" / "data")
 PAGE = Path("docs") / "studies" / "survival-by-structure.md"
-FIGURE, ANSWERS, STARTS = PAGE.with_suffix(".svg"), PAGE.with_suffix(".csv"), PAGE.with_name(f"{PAGE.stem}-90-days.csv")
+FIGURE, ANSWERS, STARTS = (
+    PAGE.with_suffix(".svg"),
+    PAGE.with_suffix(".csv"),
+    PAGE.with_name(f"{PAGE.stem}-90-days.csv"),
+)
 
 
 def kept() -> tuple[list[Answer], list[Held]]:

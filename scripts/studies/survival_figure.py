@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stress_figure import FAINT, INK, PAPER, RULE, Scale, line, logarithmic, text
-from survival_runs import DELAYS_H
+from survival_pairs import DELAYS_H
 
 WIDTH, LEFT, RIGHT = 920, 318, 890
 ROW, TOP, GAP = 19.0, 118.0, 74.0  # height of a row, of the legend, of the room between the panels
@@ -65,7 +65,9 @@ def mark(pen: Pen, x: float, y: float) -> str:
         path = f"M{x:.1f},{y - 5:.1f}l5,8.6h-10z"
         return f'<path d="{path}" fill="none" stroke="{pen.color}" stroke-width="1.6"/>'
     if pen.shape == "ring":
-        return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6" fill="none" stroke="{pen.color}" stroke-width="1.6"/>'
+        return (
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6" fill="none" stroke="{pen.color}" stroke-width="1.6"/>'
+        )
     return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{pen.color}" {paper}/>'
 
 
@@ -122,5 +124,7 @@ def svg(title: str, panels: Sequence[Panel]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" '
         f'height="{height:.0f}" font-family="system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif" '
         f'font-size="12" role="img" aria-label="{title}">\n'
-        f'<rect width="{WIDTH}" height="{height:.0f}" rx="8" fill="{PAPER}"/>\n' + "\n".join(drawn) + "\n</svg>\n"
+        f'<rect width="{WIDTH}" height="{height:.0f}" rx="8" fill="{PAPER}"/>\n'
+        + "\n".join(drawn)
+        + "\n</svg>\n"
     )

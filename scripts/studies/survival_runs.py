@@ -5,7 +5,6 @@ runs it through the whole history with given collateral and says when, if ever, 
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +12,18 @@ from typing import ClassVar
 
 import msgspec
 import numpy as np
+from survival_pairs import (
+    BORROW_APR,
+    BORROW_MAINTENANCE,
+    CASH_BORROW_APR,
+    CATALOGUES,
+    MAINTENANCE,
+    MOST_LEVERAGE,
+    NOTIONAL,
+    SEPARATE,
+    Pair,
+    Structure,
+)
 
 from narrows.catalog import ingest, load_panel
 from narrows.core.arrays import Float1D, Float2D
@@ -30,18 +41,6 @@ from narrows.strategy.decider import Pointer, decider
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "examples" / "sources"
-CATALOGUES = {
-    "hourly": (
-        "binance_btc", "binance_avax", "okx_avax", "okx_sol", "deribit_sol", "deribit_doge",
-        "hyperliquid_perps", "binance_funding", "tchiu04",
-    ),
-    "eight": ("aha_hh",),
-}  # fmt: skip
-NOTIONAL = 100_000.0  # of one leg at the start, in the desk's currency
-MOST_LEVERAGE = 45.0  # at which a position may be opened; the venue's tiers may allow less
-MAINTENANCE = 0.02  # where no tiers are on record
-HAIRCUT = 0.05  # where none is on record
-BORROW_APR, CASH_BORROW_APR, BORROW_MAINTENANCE = 0.10, 0.08, 0.10
 LANES = ("closes", "high_low")  # how liquidation is judged: the kernel's bracket 0 and 1
 TRADED = [FILL_REASONS.index(name) for name in ("trade", "settlement")]  # all else is forced
 PIECE = 4096  # bars run before it is seen whether the hedge still stands
@@ -49,8 +48,10 @@ ROOM = 64  # fills of one piece; where it runs out the hedge is over anyway
 UNLIMITED = 1e15  # a debt
 SPARE = 1.001  # what an isolated position does not post of its wallet lies idle, and is no margin
 FULL = 0.98  # of NOTIONAL: what must have been filled
-VENUES = {"okx": "OKX", "binance": "Binance", "bybit": "Bybit", "deribit": "Deribit", "hyperliquid": "Hyperliquid"}
-BESIDE = (2, 1)  # bars before and after a hole: where trading was stopped, they stop early or open where it did
+BESIDE = (
+    2,
+    1,
+)  # bars before and after a hole: where trading was stopped, they stop early or open where it did
 BROKEN = ("2024-10-28T20:00:00Z", "2024-10-28T22:00:00Z")  # bars of Binance's BTC derivatives that stop early
 
 
@@ -90,119 +91,6 @@ class HoldForEver(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Two legs of one coin. `end` cuts a dated future at its delivery."""
-
-    first: str
-    second: str
-    catalogue: str = "hourly"
-    bar: str = "1h"
-    end: str = ""
-
-    @property
-    def spot(self) -> bool:
-        """Whether the first leg is spot; else both are perpetuals, of two venues."""
-        return "PERP" not in self.first
-
-    @property
-    def venues(self) -> tuple[str, str]:
-        """Venue of each leg."""
-        return self.first.split(".")[1], self.second.split(".")[1]
-
-    @property
-    def title(self) -> str:
-        """As the page names it."""
-        coin = self.first.split("-")[0]
-        first, second = (VENUES[name] for name in self.venues)
-        if not self.spot:
-            return f"{coin}, perpetuals of {first} and {second}"
-        dated = self.second.split(".")[0].removeprefix(f"{coin}-USDT-")
-        what = "perpetual" if dated == "PERP" else f"future of {dated[:4]}-{dated[4:6]}-{dated[6:]}"
-        return f"{coin}, {first} spot and {what}" + (" (8 h)" if self.bar == "8h" else "")
-
-    @property
-    def untiered(self) -> tuple[str, ...]:
-        """Venues that have no margin tiers of it on record."""
-        bare = {"okx", "deribit"}
-        return tuple(dict.fromkeys(name for name in self.venues if name in bare))
-
-    @property
-    def haircut(self) -> float | None:
-        """That of its spot where none is on record for all of the time; None: the rulebook's."""
-        return None if self.first in ("BTC-USDT.binance", "BTC-USDT.bybit") else HAIRCUT
-
-
-def _dated(delivery: str) -> Pair:
-    day = f"{delivery[:4]}-{delivery[4:6]}-{delivery[6:]}T08:00:00Z"
-    return Pair("BTC-USDT.binance", f"BTC-USDT-{delivery}.binance", end=day)
-
-
-PAIRS = (
-    Pair("BTC-USDT.binance", "BTC-USDT-PERP.binance"),
-    Pair("AVAX-USDT.binance", "AVAX-USDT-PERP.binance"),
-    Pair("AVAX-USDT.okx", "AVAX-USDT-PERP.okx"),
-    Pair("SOL-USDT.okx", "SOL-USDT-PERP.okx"),
-    Pair("BTC-USDT.okx", "BTC-USDT-PERP.okx", "eight", "8h"),
-    Pair("BTC-USDT.bybit", "BTC-USDT-PERP.bybit", "eight", "8h"),
-    *(_dated(day) for day in ("20230929", "20231229", "20240329", "20240628", "20240927", "20241227")),
-    Pair("AVAX-USDT-PERP.binance", "AVAX-USDT-PERP.okx"),
-    Pair("SOL-USDT-PERP.okx", "SOL-USDC-PERP.deribit"),
-    Pair("BTC-USDT-PERP.binance", "BTC-USDC-PERP.hyperliquid"),
-    Pair("AVAX-USDT-PERP.okx", "AVAX-USDC-PERP.hyperliquid"),
-    Pair("SOL-USDT-PERP.okx", "SOL-USDC-PERP.hyperliquid"),
-    Pair("DOGE-USDC-PERP.deribit", "DOGE-USDC-PERP.hyperliquid"),
-)
-
-
-@dataclass(frozen=True)
-class Structure:
-    """How an account holds the hedge. `delay_h`: 0 = nothing is ever sent from wallet to wallet."""
-
-    name: str
-    account: str  # "separate": each leg has a wallet of its own
-    margin: str = "cross"
-    delay_h: float = 0.0
-    top_up_at: float = 0.0  # margin ratio at which a wallet sends for cash
-    debt_limited: bool = False
-
-    @property
-    def separate(self) -> bool:
-        """Whether each leg has a wallet of its own."""
-        return self.account == "separate"
-
-
-DELAYS_H, TOP_UPS_AT = (1.0, 8.0, 24.0, 72.0), (0.5, 0.1)
-SEPARATE = Structure("separate", "separate")
-ISOLATED = Structure("isolated", "separate", margin="isolated")
-RESTORED = tuple(
-    Structure(f"restore at {ratio:g}, {hours:g} h", "separate", delay_h=hours, top_up_at=ratio)
-    for ratio in TOP_UPS_AT
-    for hours in DELAYS_H
-)
-UNIFIED = Structure("unified", "unified")
-LIMITED = Structure("unified, debt limit", "unified", debt_limited=True)
-PORTFOLIO = Structure("portfolio", "unified", margin="portfolio")
-STRUCTURES = (SEPARATE, ISOLATED, *RESTORED, UNIFIED, LIMITED, PORTFOLIO)
-
-
-def absent(pair: Pair, structure: Structure) -> str:
-    """Why a pair has no such structure; empty = it has."""
-    if structure.delay_h and structure.delay_h < (8.0 if pair.bar == "8h" else 1.0):
-        return "shorter than a bar"
-    if not pair.spot and not structure.separate:
-        return "two venues"
-    if not pair.spot and structure is ISOLATED:
-        return "one position a venue: as separate"
-    if structure is LIMITED and pair.venues[0] == "bybit":
-        return "no debt limit on record"
-    if structure is PORTFOLIO and pair.venues[0] == "bybit":
-        return "not on record"
-    if structure is PORTFOLIO and pair.first == "AVAX-USDT.binance":
-        return "on record since 2022 only"
-    return ""
-
-
-@dataclass(frozen=True)
 class End:
     """How a hedge ended: when, by which leg (-1: it could not be opened), where prices and payments stood.
 
@@ -238,7 +126,9 @@ def _venue(pair: Pair, structure: Structure, name: str, leverage: float) -> str:
     if name in pair.untiered:
         keys += f"maintenance = {MAINTENANCE}\n"
     if structure.delay_h:
-        keys += f'top_up = "restore"\ntop_up_at = {structure.top_up_at}\ntransfer_delay_h = {structure.delay_h}\n'
+        keys += (
+            f'top_up = "restore"\ntop_up_at = {structure.top_up_at}\ntransfer_delay_h = {structure.delay_h}\n'
+        )
     else:
         keys += 'transfer_delay_h = "never"\n'
     if pair.spot:
@@ -331,7 +221,10 @@ class Case:
         if not self.made:
             self.made.extend(self.scheduled(self.desk(1.0, 1.0)))
         capital = (self.paid + first + second) * NOTIONAL
-        there = np.array([self.paid + first, second] if self.structure.separate else [capital / NOTIONAL]) * NOTIONAL
+        there = (
+            np.array([self.paid + first, second] if self.structure.separate else [capital / NOTIONAL])
+            * NOTIONAL
+        )
         return [
             (at, one._replace(wallets=one.wallets._replace(share=there / capital), wallet_capital=there))
             for at, one in self.made
@@ -357,7 +250,19 @@ class Case:
         trace, thought = blank_trace(0, plans[0][1], 1, ROOM), scratch(plans[0][1])
         for start, stop in pairwise(edges):
             rules = in_force(plans, int(opens[start]))
-            run(decide.native, arrays, rules.legs, rules.wallets, state, params, bracket, trace, thought, start, stop)
+            run(
+                decide.native,
+                arrays,
+                rules.legs,
+                rules.wallets,
+                state,
+                params,
+                bracket,
+                trace,
+                thought,
+                start,
+                stop,
+            )
             if start == 0 and not opened(state.quantity[:, 0], float(self.series.price(0)[0])):
                 return -1
             forced = ~np.isin(trace.fill_where[: trace.fills[0], 3], TRADED)
@@ -377,7 +282,11 @@ class Case:
         ends = [(int(fills.time_ns[n]), int(fills.leg[n]), float(fills.reference[n])) for n in forced[:1]]
         if lane == "high_low":
             inside = result.liquidated_high_low
-            ends += [(int(inside.time_ns[0]), int(inside.leg[0]), float(inside.reference[0]))] if len(inside) else []
+            ends += (
+                [(int(inside.time_ns[0]), int(inside.leg[0]), float(inside.reference[0]))]
+                if len(inside)
+                else []
+            )
         if not ends:
             return None
         time_ns, leg, price = min(ends)
@@ -438,7 +347,9 @@ def _excluded(pair: Pair, panel: Panel) -> str:
         rows = (panel.time_ns >= _ns(start)) & (panel.time_ns <= _ns(end))
         for name in (pair.first, pair.second):
             if np.isfinite(panel.close[rows, panel.column(name)]).any():
-                lines.append(f'{{ instrument = "{name}", start = {start}, end = {end}, reason = "{reason}" }}')
+                lines.append(
+                    f'{{ instrument = "{name}", start = {start}, end = {end}, reason = "{reason}" }}'
+                )
     return ", ".join(lines)
 
 

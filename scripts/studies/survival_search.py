@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from survival_runs import LANES, PAIRS, STRUCTURES, Case, End, Pair, Series, Structure, absent, series_of
+from survival_pairs import PAIRS, STRUCTURES, Pair, Structure, absent
+from survival_runs import LANES, Case, End, Series, series_of
 
 from narrows.core.time import iso
 
@@ -185,7 +186,7 @@ def answers(series: Series, structures: Sequence[Structure] = STRUCTURES) -> lis
     """Of a pair: both directions, all structures that it has, both lanes."""
     told = []
     for long in (True, False):
-        near = {lane: (1.0, 1.0) for lane in LANES}
+        near = dict.fromkeys(LANES, (1.0, 1.0))
         borrowed: dict[str, float | None] = dict.fromkeys(LANES)  # what the spot wallet needs
         for structure in structures:
             if absent(series.pair, structure):

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
+from survival_pairs import PAIRS, RESTORED, STRUCTURES, Structure, absent
 from survival_quarters import Held
-from survival_runs import LANES, PAIRS, RESTORED, STRUCTURES, Structure, absent
+from survival_runs import LANES
 from survival_search import Answer
 
 DIRECTIONS = ("long", "reverse")
@@ -65,7 +66,10 @@ def structures_table(told: Told, structures: Sequence[Structure]) -> str:
 def starts_table(starts: Starts, structures: Sequence[Structure]) -> str:
     """Median and worst of all starts, and which was the worst."""
     names = [one.name for one in structures]
-    lines = ["| series | direction | starts | " + " | ".join(names) + " |", "|---|---|---:|" + "---:|" * len(names)]
+    lines = [
+        "| series | direction | starts | " + " | ".join(names) + " |",
+        "|---|---|---:|" + "---:|" * len(names),
+    ]
     for pair in PAIRS:
         for direction in DIRECTIONS:
             cells = []
@@ -103,4 +107,7 @@ def left_out() -> str:
             why = absent(pair, one)
             if why and one not in RESTORED:
                 reasons.setdefault(f"{one.name}: {why}", {})[pair.title] = None
-    return "; ".join(f"*{why}* ({', '.join(pairs) if len(pairs) < 3 else f'{len(pairs)} series'})" for why, pairs in reasons.items())
+    return "; ".join(
+        f"*{why}* ({', '.join(pairs) if len(pairs) < 3 else f'{len(pairs)} series'})"
+        for why, pairs in reasons.items()
+    )

@@ -2,11 +2,10 @@
 
 import textwrap
 from collections.abc import Sequence
+from datetime import datetime
 
 from survival_figure import LEAST, RESTORE_AT, Panel, Row
-from survival_quarters import STRUCTURES as HELD_STRUCTURES
-from survival_quarters import Held
-from survival_runs import (
+from survival_pairs import (
     BORROW_APR,
     BORROW_MAINTENANCE,
     CASH_BORROW_APR,
@@ -14,7 +13,6 @@ from survival_runs import (
     DELAYS_H,
     HAIRCUT,
     ISOLATED,
-    LANES,
     LIMITED,
     MAINTENANCE,
     MOST_LEVERAGE,
@@ -25,9 +23,13 @@ from survival_runs import (
     SEPARATE,
     TOP_UPS_AT,
     UNIFIED,
+    VENUES,
     Pair,
     Structure,
 )
+from survival_quarters import STRUCTURES as HELD_STRUCTURES
+from survival_quarters import Held
+from survival_runs import LANES
 from survival_search import ABOVE, TOLERANCE, Answer
 from survival_tables import (
     DIRECTIONS,
@@ -43,6 +45,9 @@ from survival_tables import (
     structures_table,
     worst,
 )
+
+from narrows.core.time import iso, to_ns
+from narrows.rulebook import load
 
 TITLE = "How much collateral a hedge needs, by account structure"
 SAME = 1.01  # what differs by less is alike
@@ -78,7 +83,7 @@ this page is computed by that command, which takes some minutes; `--check` says 
   *isolated*: the same with the derivative margined by what is posted for it.
 - **unified**: one account, spot is collateral less its haircut, and the short's losses are borrowed at {cash_apr:.0%} a year as far
   as margin goes. *unified, debt limit*: the cash may be below zero by no more than the rulebook's limit for an ordinary
-  account (Binance 10,000 USDT, since 2025 5,000; OKX 20,000), beyond which the venue sells coins. *portfolio*: the venue's
+  account ({limits}), beyond which the venue sells coins. *portfolio*: the venue's
   portfolio margin of the rulebook.
 - **top-ups**: separate wallets that begin with half of the collateral each, the spot wallet's half as idle cash beside its coins.
   A wallet whose margin ratio passes the level ({levels}) is sent what restores its start share of the equity, as far as
@@ -94,12 +99,12 @@ ASSUMED = """
   series. No position is opened at more than {leverage:g}×.
 - A position that reaches a tier of less leverage is let in by that tier, never on the mild side: *entry* can be a little more
   than the venue would ask.
-- Haircuts are the rulebook's for BTC at Binance and Bybit (5 %), else {haircut:.0%}, an assumption.
+- Haircuts are the rulebook's for BTC at Binance and Bybit, else {haircut:.0%}, an assumption.
 - Funding is what the files have; OKX's starts in March 2022, and before it nothing is paid or received.
 - USDC is worth a USDT.
-- Left out of the data, of both legs: hours in which one leg has no bar, with two hours before and one after (Binance's AVAX
-  spot stood still ten times; its last bar before 2021-02-11 05:00 is 7% below the perpetual's and below OKX's spot, which
-  nobody was margined by), and the bars of Binance's BTC derivatives that stop early on 2024-10-28.
+- Left out of the data, of both legs: hours in which one leg has no bar, with two hours before and one after (where
+  Binance's AVAX spot was halted, its bars beside the halt stand far from the perpetual's and from OKX's spot, and no venue
+  margins by such a price), and the bars of Binance's BTC derivatives that stop early on 2024-10-28.
 
 ## What is left out, and what falls short
 
@@ -110,7 +115,7 @@ ASSUMED = """
 - **Nobody acts.** A desk would sell coins as they gain, hedge anew, or leave. What a hedge "needs" over years is here a matter
   of the path since its first bar: other first bars, other answers, which is why the ninety days stand beside it.
 - **One top-up level a venue** serves a wallet that borrows coins, with its {borrowed:.0%} maintenance, and one that holds
-  derivatives, with {least_tier}; and a wallet sends no cash that would bring itself past that level. A level that suits the one
+  derivatives, with a fraction of that; and a wallet sends no cash that would bring itself past that level. A level that suits the one
   starves the other, so these top-ups are worse than a desk's own would be.
 - **Inside a bar** all legs are at their lows together, then at their highs; cash arrives at closes only. Bars of 8 h at Bybit
   and OKX are stamped four hours late (see `docs/data-traps.md`), both legs alike.
@@ -137,6 +142,21 @@ def claimed(holds: bool, words: str) -> None:
         raise ValueError(f"survival: no longer true, mend the words of the page: {words}")
 
 
+def debt_limits() -> str:
+    """The limits of the rulebook for a debt of USDT, each with the day that its record is from."""
+    book, start, end = load(), to_ns(datetime(2020, 1, 1)), to_ns(datetime(2027, 1, 1))
+    told = []
+    for name in ("binance", "okx"):
+        last = None
+        for time_ns in sorted({start, *book.coin_changes(name, "USDT", start, end)}):
+            rule = book.known_of_coin(name, "USDT", time_ns)[1]
+            limit = None if rule is None else rule.overdraft_limit
+            if limit not in (None, last):
+                told.append(f"{VENUES[name]} {limit:,.0f} USDT from {iso(time_ns)[:10]}")
+            last = limit
+    return ", ".join(told)
+
+
 def need(told: Told, pair: Pair, direction: str, structure: Structure, lane: str = "high_low") -> float:
     """Collateral of a case."""
     return told[pair.title, direction, structure.name, lane].collateral
@@ -158,7 +178,9 @@ def _listed(told: Told, pairs: Sequence[Pair], direction: str, structure: Struct
     return ", ".join(f"{amount(need(told, pair, direction, structure))} ({short(pair)})" for pair in pairs)
 
 
-def _ratios(told: Told, pairs: Sequence[Pair], direction: str, one: Structure, other: Structure) -> list[float]:
+def _ratios(
+    told: Told, pairs: Sequence[Pair], direction: str, one: Structure, other: Structure
+) -> list[float]:
     """Collateral in one structure over that in another, where a pair has both and the other needs any."""
     return [
         need(told, pair, direction, one) / need(told, pair, direction, other)
@@ -178,7 +200,8 @@ def long_alone(told: Told) -> str:
         rise = one.moved - 1.0 - one.carry
         claimed(0.97 * rise < one.collateral < 1.03 * (rise + 0.1 * one.moved), "alone, the rise is needed")
     alike = [
-        told[pair.title, "long", ISOLATED.name, lane].collateral / told[pair.title, "long", SEPARATE.name, lane].collateral
+        told[pair.title, "long", ISOLATED.name, lane].collateral
+        / told[pair.title, "long", SEPARATE.name, lane].collateral
         for pair in PAIRS
         for lane in LANES
         if pair.spot
@@ -224,23 +247,30 @@ def by_portfolio(told: Told) -> str:
         name: [
             one
             for direction in DIRECTIONS
-            for one in _ratios(told, [pair for pair in PAIRS if pair.spot and pair.venues[0] == name], direction, PORTFOLIO, UNIFIED)
+            for one in _ratios(
+                told,
+                [pair for pair in PAIRS if pair.spot and pair.venues[0] == name],
+                direction,
+                PORTFOLIO,
+                UNIFIED,
+            )
         ]
         for name in ("okx", "binance")
     }
     claimed(0.5 < min(ratios["okx"]) <= max(ratios["okx"]) < 1.0 / SAME, "portfolio margin at OKX")
     claimed(1 / SAME < min(ratios["binance"]) <= max(ratios["binance"]) < 1.1, "portfolio margin at Binance")
     return f"""**Portfolio margin changes less than one account does**: {_between(ratios["okx"])} times the unified account's need at OKX, whose
-        grid offsets spot and perpetual, {_between(ratios["binance"])} times at Binance, which keeps the tiers and liquidates at a
-        ratio of 1.05."""
+        grid offsets spot and perpetual, {_between(ratios["binance"])} times at Binance, which keeps the tiers and liquidates a
+        little earlier."""
 
 
 def top_ups(told: Told) -> str:
     """What sending cash does for hedges with spot."""
-    ratios = {
-        structure.name: _ratios(told, SPOT, "long", structure, SEPARATE) for structure in RESTORED
-    }
-    claimed(min(min(one) for one in ratios.values() if one) > 1 / SAME, "top-ups never save a long hedge collateral")
+    ratios = {structure.name: _ratios(told, SPOT, "long", structure, SEPARATE) for structure in RESTORED}
+    claimed(
+        min(min(one) for one in ratios.values() if one) > 1 / SAME,
+        "top-ups never save a long hedge collateral",
+    )
     quick, late = ratios[f"restore at {RESTORE_AT:g}, 1 h"], ratios[f"restore at {TOP_UPS_AT[0]:g}, 72 h"]
     claimed(max(quick) < SAME, "quick top-ups cost nothing")
     claimed(max(late) > 1.9, "late ones double it")
@@ -260,7 +290,10 @@ def between_venues(told: Told) -> str:
     fewer = sum(one < 1.0 for one in ratios)
     claimed(fewer >= len(cases) - 1, "between venues quick cash saves collateral")
     inside = [need(told, *case, quick) / need(told, *case, quick, LANES[0]) for case in cases]
-    crash = sum(told[pair.title, direction, quick.name, LANES[1]].at.startswith("2025-10-10") for pair, direction in cases)
+    crash = sum(
+        told[pair.title, direction, quick.name, LANES[1]].at.startswith("2025-10-10")
+        for pair, direction in cases
+    )
     claimed(crash >= len(cases) * 0.6, "the crash binds")
     claimed(sorted(inside)[len(inside) // 2] > 1.5, "inside the bar it needs more")
     return f"""**Between two perpetuals the gain is cash, and sending it saves collateral**: by closes, at a ratio of {RESTORE_AT:g}
@@ -280,7 +313,9 @@ def when_to_send(told: Told) -> str:
     ]  # fmt: skip
     more = sum(one.collateral > SAME * other.collateral for one, other in pairs)
     less = sum(one.collateral * SAME < other.collateral for one, other in pairs)
-    reverse = sum(one.collateral * SAME < other.collateral and one.direction == "reverse" for one, other in pairs)
+    reverse = sum(
+        one.collateral * SAME < other.collateral and one.direction == "reverse" for one, other in pairs
+    )
     claimed(more > 2 * less and reverse > 0.6 * less, "earlier is better more often, less so for the reverse")
     return f"""**A margin ratio is a poor level to send cash at.** Half the margin gone sounds early; with {MAINTENANCE:.0%} maintenance it
         is a price move of about {MAINTENANCE:.0%} before liquidation. Sending at {late:g} needs more collateral than at {early:g} in
@@ -296,7 +331,15 @@ def monotone(found: Sequence[Answer], told: Told) -> str:
     claimed(not any(float(probe) > 1.0 for one in sent for probe in one.odd.split()), "an answer is enough")
     odd = sum(bool(one.odd) for one in sent)
     faster = [
-        (told[one.pair, one.direction, one.structure.replace(f"{DELAYS_H[-1]:g} h", f"{DELAYS_H[-3]:g} h"), one.lane], one)
+        (
+            told[
+                one.pair,
+                one.direction,
+                one.structure.replace(f"{DELAYS_H[-1]:g} h", f"{DELAYS_H[-3]:g} h"),
+                one.lane,
+            ],
+            one,
+        )
         for one in sent
         if one.structure.endswith(f"{DELAYS_H[-1]:g} h")
     ]
@@ -313,15 +356,20 @@ def quarters(starts: Starts) -> str:
 
     def told(direction: str, structure: Structure, chosen: Sequence[Pair]) -> str:
         rows = [(pair, starts[pair.title, direction, structure.name]) for pair in chosen]
-        return ", ".join(f"{amount(median(one))} and {amount(worst(one).collateral)} ({short(pair)})" for pair, one in rows)
+        return ", ".join(
+            f"{amount(median(one))} and {amount(worst(one).collateral)} ({short(pair)})" for pair, one in rows
+        )
 
     unified = [starts[pair.title, "long", UNIFIED.name] for pair in spot]
     alone = [worst(starts[pair.title, "long", SEPARATE.name]).collateral for pair in spot]
     share = [worst(one).collateral / other for one, other in zip(unified, alone, strict=True)]
-    claimed(max(share) < 0.15 and not any(median(one) for one in unified), "ninety days in one account need less")
+    claimed(
+        max(share) < 0.15 and not any(median(one) for one in unified), "ninety days in one account need less"
+    )
     slow, quick = (NAMED[f"restore at {RESTORE_AT:g}, {hours:g} h"] for hours in (DELAYS_H[-1], DELAYS_H[0]))
     waits = [
-        worst(starts[pair.title, direction, slow.name]).collateral / worst(starts[pair.title, direction, quick.name]).collateral
+        worst(starts[pair.title, direction, slow.name]).collateral
+        / worst(starts[pair.title, direction, quick.name]).collateral
         for pair in pairs
         for direction in DIRECTIONS
     ]
@@ -349,7 +397,7 @@ def panels(found: Sequence[Answer], held: Sequence[Held]) -> list[Panel]:
     ]  # fmt: skip
     return [
         Panel("Whole history: collateral, times the notional at the start", whole, 300.0, (LEAST, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)),
-        Panel("Ninety days from each quarter: the worst start", ninety, 10.0, (LEAST, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)),
+        Panel("Ninety days from each quarter: the worst start", ninety, 50.0, (LEAST, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)),
     ]  # fmt: skip
 
 
@@ -363,7 +411,7 @@ def page(found: Sequence[Answer], held: Sequence[Held]) -> str:
     mappings = ", ".join(f"`{name}`" for names in CATALOGUES.values() for name in names)
     opening = OPENING.format(
         title=TITLE, mappings=mappings, notional=NOTIONAL, step=TOLERANCE - 1.0, cash_apr=CASH_BORROW_APR,
-        levels=" or ".join(f"{one:g}" for one in TOP_UPS_AT), above=", ".join(f"{one:g}" for one in ABOVE),
+        limits=debt_limits(), levels=" or ".join(f"{one:g}" for one in TOP_UPS_AT), above=", ".join(f"{one:g}" for one in ABOVE),
     )  # fmt: skip
     tables = "\n".join((
         "\n## Whole histories, nothing sent\n", structures_table(told, STANDING),
@@ -375,6 +423,6 @@ def page(found: Sequence[Answer], held: Sequence[Held]) -> str:
     figure = FIGURE.format(title=TITLE, level=RESTORE_AT, least=LEAST)
     assumed = ASSUMED.format(
         maintenance=MAINTENANCE, borrowed=BORROW_MAINTENANCE, borrow_apr=BORROW_APR, leverage=MOST_LEVERAGE,
-        haircut=HAIRCUT, absent=left_out(), least_tier="0.4% to 5%",
+        haircut=HAIRCUT, absent=left_out(),
     )  # fmt: skip
     return opening + wrapped("What it shows", shown) + figure + tables + assumed

@@ -34,8 +34,10 @@ def survival() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def parts(survival: Any) -> dict[str, Any]:
     """The modules of the study, by name."""
-    assert survival.PAGE.name == "survival-by-structure.md"
-    return {name: importlib.import_module(f"survival_{name}") for name in ("runs", "search", "quarters", "words")}
+    assert survival.PAGE.name == "survival-by-structure.md"  # it stands on the path by now
+    return {
+        name: importlib.import_module(f"survival_{name}") for name in ("pairs", "runs", "search", "quarters")
+    }
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,7 @@ def kept(survival: Any) -> Any:
 
 
 def pair_of(parts: dict[str, Any], title: str) -> Any:
-    return next(one for one in parts["runs"].PAIRS if one.title == title)
+    return next(one for one in parts["pairs"].PAIRS if one.title == title)
 
 
 def told(kept: Any, *case: str) -> Any:
@@ -64,22 +66,20 @@ def test_page_and_figure_are_what_the_answers_give(survival: Any, kept: Any) -> 
 
 
 def test_every_pair_that_is_named_has_its_answers(parts: dict[str, Any], kept: Any) -> None:
-    runs = parts["runs"]
+    pairs = parts["pairs"]
     wanted = {
         (pair.title, direction, structure.name, lane)
-        for pair in runs.PAIRS
+        for pair in pairs.PAIRS
         for direction in ("long", "reverse")
-        for structure in runs.STRUCTURES
-        for lane in runs.LANES
-        if not runs.absent(pair, structure)
+        for structure in pairs.STRUCTURES
+        for lane in parts["runs"].LANES
+        if not pairs.absent(pair, structure)
     }
     assert {(one.pair, one.direction, one.structure, one.lane) for one in kept[0]} == wanted
 
 
 @pytest.mark.parametrize("title", SUBSET)
-def test_answers_are_what_the_data_give(
-    title: str, parts: dict[str, Any], kept: Any, catalog: Path
-) -> None:
+def test_answers_are_what_the_data_give(title: str, parts: dict[str, Any], kept: Any, catalog: Path) -> None:
     search = parts["search"]
     again = search.answers(parts["runs"].series_of(pair_of(parts, title), catalog))
     stored = [one for one in kept[0] if one.pair == title]
@@ -102,7 +102,7 @@ def test_the_search_and_the_backtest_agree_on_who_dies(
     runs = parts["runs"]
     series = runs.series_of(pair_of(parts, SUBSET[2]), catalog)
     least = told(kept, SUBSET[2], "long", "restore at 0.1, 8 h", lane)
-    structure = next(one for one in runs.STRUCTURES if one.name == least.structure)
+    structure = next(one for one in parts["pairs"].STRUCTURES if one.name == least.structure)
     case = runs.Case(series, True, structure)
     for factor in (1.001, 1 / 1.004, 0.9, 1.5):
         end = case.end(least.first * factor, least.second * factor, lane)
@@ -117,18 +117,15 @@ def test_the_search_and_the_backtest_agree_on_who_dies(
 def sol(data_root: Path) -> pl.DataFrame:
     """OKX SOL from the first hour of its perpetual; `rate` where it is settled, at the close of its row."""
     rows = pl.read_parquet(data_root / "pietroc21" / "okx_SOL_1h.parquet").sort("timestamp")
-    rows = rows.filter(pl.col("timestamp") >= datetime(2021, 1, 22, 6)).with_columns(
+    return rows.filter(pl.col("timestamp") >= datetime(2021, 1, 22, 6)).with_columns(
         rate=pl.when(pl.col("timestamp").dt.hour() % 8 == 7)
         .then(pl.col("funding_rate_raw_okx").shift(-1))
         .otherwise(0.0)
         .fill_null(0.0)
     )
-    return rows
 
 
-def test_a_short_alone_needs_the_worst_hour_of_its_history(
-    kept: Any, data_root: Path
-) -> None:
+def test_a_short_alone_needs_the_worst_hour_of_its_history(kept: Any, data_root: Path) -> None:
     """Collateral C lives while C − (P − entry) + funding > 2 % of P, all over the notional at the start."""
     rows = sol(data_root)
     start = rows["close_spot_okx"][0]
