@@ -9,11 +9,11 @@ import io
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from survival_pairs import PAIRS, STRUCTURES, Pair, Structure, absent
+from survival_pairs import PAIRS, SEPARATE, STRUCTURES, Pair, Structure, absent
 from survival_runs import LANES, Case, End, Series, series_of
 
 from narrows.core.time import iso
@@ -170,15 +170,16 @@ def _odd(search: Search, found: tuple[float, float]) -> str:
 def _binding(search: Search, found: tuple[float, float]) -> End | None:
     """What ends the hedge with a little less; of two wallets that never help each other, of the larger."""
     first, second = found
+    case, split = search.case, _scaled(search, found)
     if not first + second:
         return None
-    split = _scaled(search, found)
-    structure = search.case.structure
-    if structure.separate and not structure.delay_h and first > second:
-        split = lambda factor: (first * factor, PLENTY)  # noqa: E731
-    elif structure.separate and not structure.delay_h and first:
-        split = lambda factor: (PLENTY, second * factor)  # noqa: E731
-    ends = (search.case.end(*split(TOLERANCE**-n), search.lane) for n in (1, 2, 4))
+    if case.structure.separate and not case.structure.delay_h and first:
+        if first > second:
+            case = replace(case, structure=SEPARATE, made=[])  # isolated or not, the spot wallet is the same
+            split = lambda factor: (first * factor, PLENTY)  # noqa: E731
+        else:
+            split = lambda factor: (PLENTY, second * factor)  # noqa: E731
+    ends = (case.end(*split(TOLERANCE**-n), search.lane) for n in (1, 2, 4))
     return next((end for end in ends if end), None)
 
 

@@ -50,6 +50,7 @@ from narrows.core.time import iso, to_ns
 from narrows.rulebook import load
 
 TITLE = "How much collateral a hedge needs, by account structure"
+MOST_COLUMNS = 125
 SAME = 1.01  # what differs by less is alike
 NAMED = {structure.name: structure for structure in RESTORED}
 SPOT = tuple(pair for pair in PAIRS if pair.spot and not pair.end)
@@ -65,8 +66,9 @@ venue takes it apart before the last bar, by how the account is built. Page, fig
 .venv/bin/python scripts/studies/survival.py
 ```
 
-from public data (`NARROWS_DATA`; the files and their sources are those of `examples/sources`: {mappings}). Every number on
-this page is computed by that command, which takes some minutes; `--check` says whether the page is still what the data give.
+from public data (`NARROWS_DATA`; the files and their sources are those of `examples/sources`: {mappings}). Every
+number of the tables and of what they show is computed by that command, which takes some minutes; `--check` says whether the
+page is still what the data give, `--page` makes it anew from the answers that stand beside it.
 
 ## What is held, and when it ends
 
@@ -166,6 +168,19 @@ def wrapped(heading: str, points: Sequence[str]) -> str:
     """A heading and its points, cut into lines."""
     cut = textwrap.TextWrapper(118, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
     return f"\n## {heading}\n\n" + "".join(f"{cut.fill('- ' + ' '.join(one.split()))}\n" for one in points)
+
+
+def cut(text: str) -> str:
+    """Lines that numbers have made too long, cut again; tables and pictures stand as they are."""
+    lines = []
+    for line in text.split("\n"):
+        prose = len(line) > MOST_COLUMNS and not line.startswith(("|", "!"))
+        indent = "  " if line.startswith(("- ", "  ")) else ""
+        told = textwrap.wrap(
+            line, MOST_COLUMNS, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+        )
+        lines += told if prose else [line]
+    return "\n".join(lines)
 
 
 def short(pair: Pair) -> str:
@@ -425,4 +440,4 @@ def page(found: Sequence[Answer], held: Sequence[Held]) -> str:
         maintenance=MAINTENANCE, borrowed=BORROW_MAINTENANCE, borrow_apr=BORROW_APR, leverage=MOST_LEVERAGE,
         haircut=HAIRCUT, absent=left_out(),
     )  # fmt: skip
-    return opening + wrapped("What it shows", shown) + figure + tables + assumed
+    return cut(opening + wrapped("What it shows", shown) + figure + tables + assumed)
