@@ -3,13 +3,15 @@
 import importlib
 import sys
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
+from narrows.core.time import to_ns
 from realdata.real import REPOSITORY
 
 AGAIN = "run scripts/studies/survival.py"
@@ -114,6 +116,28 @@ def test_the_search_and_the_backtest_agree_on_who_dies(
             assert end is not None
 
 
+def test_bars_beside_a_halt_are_no_prices_and_are_left_out(
+    parts: dict[str, Any], catalog: Path, data_root: Path
+) -> None:
+    raw = {
+        venue: pl.read_parquet(data_root / "pietroc21" / f"{venue}_AVAX_1h.parquet").filter(
+            pl.col("timestamp") == datetime(2021, 2, 11, 3)
+        )
+        for venue in ("binance", "okx")
+    }
+    stopped = raw["binance"]["close_spot_binance"][0]
+    assert stopped == raw["binance"]["high_spot_binance"][0] == raw["binance"]["low_spot_binance"][0]
+    assert stopped < 0.94 * raw["okx"]["close_spot_okx"][0]
+    assert stopped < 0.94 * raw["binance"]["close_perp_binance"][0]
+    series = parts["runs"].series_of(pair_of(parts, "AVAX, Binance spot and perpetual"), catalog)
+    close = series.panel.close
+    rows = series.panel.time_ns.tolist()
+    first = rows.index(to_ns(datetime(2021, 2, 11, 3, tzinfo=UTC)))
+    assert not np.isfinite(close[first : first + 4]).any()
+    assert np.isfinite(close[[first - 1, first + 4]]).all()
+    assert (np.isfinite(close).sum(axis=1) != 1).all()  # never one leg alone
+
+
 def sol(data_root: Path) -> pl.DataFrame:
     """OKX SOL from the first hour of its perpetual; `rate` where it is settled, at the close of its row."""
     rows = pl.read_parquet(data_root / "pietroc21" / "okx_SOL_1h.parquet").sort("timestamp")
@@ -138,3 +162,18 @@ def test_a_short_alone_needs_the_worst_hour_of_its_history(kept: Any, data_root:
     assert answer.second >= need.max() * (1 - 1e-4)  # four digits are kept
     worst = held["timestamp"][int(need.arg_max())] + timedelta(hours=1)  # the close of that hour
     assert answer.at == f"{worst:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def test_a_debt_limit_lends_so_much_and_no_more(parts: dict[str, Any], kept: Any, catalog: Path) -> None:
+    """The short's losses, less funding and the debt that is let stand, must be there in cash; interest is small."""
+    title = "BTC, OKX spot and perpetual (8 h)"
+    series = parts["runs"].series_of(pair_of(parts, title), catalog)
+    mark = series.price(1)
+    entry = series.panel.open[1, series.panel.column(series.pair.second)]
+    rate = np.nan_to_num(series.panel.funding[:, series.panel.column(series.pair.second)])
+    coins = parts["pairs"].NOTIONAL / series.price(0)[0]
+    losses = coins * (mark - entry - np.cumsum(rate * mark))[1:] / parts["pairs"].NOTIONAL
+    limit = 20_000.0 / parts["pairs"].NOTIONAL  # of OKX's record
+    answer = told(kept, title, "long", "unified, debt limit", "closes")
+    assert answer.second == pytest.approx(losses.max() - limit, abs=0.03)
+    assert answer.second < told(kept, title, "long", "separate", "closes").second - 0.9 * limit
