@@ -1,4 +1,4 @@
-"""Pairs and account structures of the survival study, and what it assumes of both."""
+"""Pairs and account structures of the collateral study, and what it assumes of both."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Runs of the survival study: a hedge taken once and held, in an account with so much collateral.
+"""Runs of the collateral study: a hedge taken once and held, in an account with so much collateral.
 
 A pair is two legs of one coin; a case is a pair, a direction and an account structure. `Case.outcome`
 runs it through the whole history with given collateral and says when, if ever, a venue took it apart.
@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import msgspec
 import numpy as np
-from survival_pairs import (
+from collateral_pairs import (
     BORROW_APR,
     BORROW_MAINTENANCE,
     CASH_BORROW_APR,
@@ -139,7 +139,7 @@ def _venue(pair: Pair, structure: Structure, name: str, leverage: float) -> str:
 
 
 DESK = """[desk]
-name = "survival"
+name = "collateral"
 capital = {capital!r}
 bar = "{pair.bar}"
 {window}
@@ -149,7 +149,7 @@ exclude = [{exclude}]
 [universe]
 instruments = ["{pair.first}", "{pair.second}"]
 [strategy]
-name = "survival_runs:HoldForEver"
+name = "collateral_runs:HoldForEver"
 size = {size!r}
 [risk]
 max_leverage = {leverage}

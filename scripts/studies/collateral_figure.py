@@ -1,10 +1,10 @@
-"""Figure of the survival study: the least collateral by structure and delay, as plain SVG."""
+"""Figure of the collateral study: the least collateral by structure and delay, as plain SVG."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stress_figure import FAINT, INK, PAPER, RULE, Scale, line, logarithmic, text
-from survival_pairs import DELAYS_H
+from collateral_pairs import DELAYS_H
 
 WIDTH, LEFT, RIGHT = 920, 318, 890
 ROW, TOP, GAP = 19.0, 118.0, 74.0  # height of a row, of the legend, of the room between the panels

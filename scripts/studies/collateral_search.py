@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from survival_pairs import PAIRS, SEPARATE, STRUCTURES, Pair, Structure, absent
-from survival_runs import LANES, Case, End, Series, series_of
+from collateral_pairs import PAIRS, SEPARATE, STRUCTURES, Pair, Structure, absent
+from collateral_runs import LANES, Case, End, Series, series_of
 
 from narrows.core.time import iso
 
@@ -29,7 +29,7 @@ PROBES = (0.3, 0.5, 0.7, 0.85, 0.95, *ABOVE)  # of an answer, to see whether sur
 class Answer:
     """The least collateral of a case, judged in one lane; amounts over the notional of a leg at the start.
 
-    `leg`, `at`, `moved`, `carry` say what ends the hedge with a little less: see survival_runs.End. `odd`
+    `leg`, `at`, `moved`, `carry` say what ends the hedge with a little less: see collateral_runs.End. `odd`
     lists the probes (as multiples of the answer) that did not turn out as a monotone survival would.
     """
 

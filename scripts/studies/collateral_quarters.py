@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from survival_pairs import PAIRS, PORTFOLIO, RESTORED, SEPARATE, UNIFIED, Pair, absent
-from survival_runs import Case, Series, series_of
-from survival_search import Search, apart, restored, together
+from collateral_pairs import PAIRS, PORTFOLIO, RESTORED, SEPARATE, UNIFIED, Pair, absent
+from collateral_runs import Case, Series, series_of
+from collateral_search import Search, apart, restored, together
 
 from narrows.core.time import HOUR_NS, iso
 

@@ -1,11 +1,11 @@
-"""The words of the survival study; every number in them comes from its answers, and every claim is checked."""
+"""The words of the collateral study; every number in them comes from its answers, and every claim is checked."""
 
 import textwrap
 from collections.abc import Sequence
 from datetime import datetime
 
-from survival_figure import LEAST, RESTORE_AT, Panel, Row
-from survival_pairs import (
+from collateral_figure import LEAST, RESTORE_AT, Panel, Row
+from collateral_pairs import (
     BORROW_APR,
     BORROW_MAINTENANCE,
     CASH_BORROW_APR,
@@ -27,11 +27,11 @@ from survival_pairs import (
     Pair,
     Structure,
 )
-from survival_quarters import STRUCTURES as HELD_STRUCTURES
-from survival_quarters import Held
-from survival_runs import LANES
-from survival_search import ABOVE, TOLERANCE, Answer
-from survival_tables import (
+from collateral_quarters import STRUCTURES as HELD_STRUCTURES
+from collateral_quarters import Held
+from collateral_runs import LANES
+from collateral_search import ABOVE, TOLERANCE, Answer
+from collateral_tables import (
     DIRECTIONS,
     STANDING,
     Starts,
@@ -63,7 +63,7 @@ venue takes it apart before the last bar, by how the account is built. Page, fig
 ([whole histories](survival-by-structure.csv), [ninety days](survival-by-structure-90-days.csv)) are made by
 
 ```sh
-.venv/bin/python scripts/studies/survival.py
+.venv/bin/python scripts/studies/collateral.py
 ```
 
 from public data (`NARROWS_DATA`; the files and their sources are those of `examples/sources`: {mappings}). Every
@@ -141,7 +141,7 @@ def claimed(holds: bool, words: str) -> None:
         With the sentence.
     """
     if not holds:
-        raise ValueError(f"survival: no longer true, mend the words of the page: {words}")
+        raise ValueError(f"collateral: no longer true, mend the words of the page: {words}")
 
 
 def debt_limits() -> str:

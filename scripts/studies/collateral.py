@@ -1,7 +1,7 @@
 """How much collateral a hedge needs, by account structure; writes docs/studies/survival-by-structure.*.
 
 Market data come from the folder that NARROWS_DATA names (default ../shared/data), the runs from
-survival_runs.py, the search from survival_search.py and survival_quarters.py. The answers are kept as
+collateral_runs.py, the search from collateral_search.py and collateral_quarters.py. The answers are kept as
 CSV beside the page, and page and figure are made from them alone: with --page nothing is run again.
 """
 
@@ -11,11 +11,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from survival_figure import svg
-from survival_quarters import Held, all_held
-from survival_runs import ROOT, catalogues
-from survival_search import Answer, read, searched, written
-from survival_words import TITLE, page, panels
+from collateral_figure import svg
+from collateral_quarters import Held, all_held
+from collateral_runs import ROOT, catalogues
+from collateral_search import Answer, read, searched, written
+from collateral_words import TITLE, page, panels
 
 DATA = Path(os.environ.get("NARROWS_DATA") or ROOT.parent / "shared" / "data")
 PAGE = Path("docs") / "studies" / "survival-by-structure.md"

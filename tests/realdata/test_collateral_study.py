@@ -1,4 +1,4 @@
-"""The survival study: the page is made of its answers, some answers made again, and two done by hand."""
+"""The collateral study: the page is made of its answers, some answers made again, and two done by hand."""
 
 import importlib
 import sys
@@ -14,7 +14,7 @@ import pytest
 from narrows.core.time import to_ns
 from realdata.real import REPOSITORY
 
-AGAIN = "run scripts/studies/survival.py"
+AGAIN = "run scripts/studies/collateral.py"
 # 8 h bars, a delivery, perpetuals of two venues: a second or three each, where the others take a minute
 SUBSET = (
     "BTC, OKX spot and perpetual (8 h)",
@@ -24,33 +24,33 @@ SUBSET = (
 
 
 @pytest.fixture(scope="module")
-def survival() -> Iterator[Any]:
+def study() -> Iterator[Any]:
     folder = str(REPOSITORY / "scripts" / "studies")
     sys.path.insert(0, folder)
     try:
-        yield importlib.import_module("survival")
+        yield importlib.import_module("collateral")
     finally:
         sys.path.remove(folder)
 
 
 @pytest.fixture(scope="module")
-def parts(survival: Any) -> dict[str, Any]:
+def parts(study: Any) -> dict[str, Any]:
     """The modules of the study, by name."""
-    assert survival.PAGE.name == "survival-by-structure.md"  # it stands on the path by now
+    assert study.PAGE.name == "survival-by-structure.md"  # it stands on the path by now
     return {
-        name: importlib.import_module(f"survival_{name}") for name in ("pairs", "runs", "search", "quarters")
+        name: importlib.import_module(f"collateral_{name}") for name in ("pairs", "runs", "search", "quarters")
     }
 
 
 @pytest.fixture(scope="module")
-def catalog(survival: Any, data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder: Path = survival.catalogues(data_root, tmp_path_factory.mktemp("survival"))
+def catalog(study: Any, data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = study.catalogues(data_root, tmp_path_factory.mktemp("collateral"))
     return folder
 
 
 @pytest.fixture(scope="module")
-def kept(survival: Any) -> Any:
-    return survival.kept()
+def kept(study: Any) -> Any:
+    return study.kept()
 
 
 def pair_of(parts: dict[str, Any], title: str) -> Any:
@@ -62,8 +62,8 @@ def told(kept: Any, *case: str) -> Any:
     return next(one for one in kept[0] if (one.pair, one.direction, one.structure, one.lane) == case)
 
 
-def test_page_and_figure_are_what_the_answers_give(survival: Any, kept: Any) -> None:
-    for place, text in survival.files(*kept).items():
+def test_page_and_figure_are_what_the_answers_give(study: Any, kept: Any) -> None:
+    for place, text in study.files(*kept).items():
         assert (REPOSITORY / place).read_text("utf-8") == text, f"{place}: {AGAIN}"
 
 

@@ -1,12 +1,12 @@
-"""Tables of the survival study: collateral by structure, by delay, and of ninety days from each quarter."""
+"""Tables of the collateral study: collateral by structure, by delay, and of ninety days from each quarter."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from survival_pairs import PAIRS, RESTORED, STRUCTURES, Structure, absent
-from survival_quarters import Held
-from survival_runs import LANES
-from survival_search import Answer
+from collateral_pairs import PAIRS, RESTORED, STRUCTURES, Structure, absent
+from collateral_quarters import Held
+from collateral_runs import LANES
+from collateral_search import Answer
 
 DIRECTIONS = ("long", "reverse")
 STANDING = tuple(one for one in STRUCTURES if not one.delay_h)
