@@ -36,6 +36,8 @@ instruments = ["BTC-USDT.alpha", "BTC-USDT-PERP.alpha"]
 name = "funding_carry"
 [venues.alpha]
 taker_bps = 5.0
+haircut = 0.0
+debt_limit = inf
 """
 
 

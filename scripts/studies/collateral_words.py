@@ -128,7 +128,8 @@ ASSUMED = """
 FIGURE = """
 ![{title}: the least collateral of each series by structure and delay, whole histories and ninety days](survival-by-structure.svg)
 
-The figure is judged at highs and lows, its top-ups at a margin ratio of {level:g}; what needs {least:g} or less stands at the edge.
+Figure and tables: `.venv/bin/python scripts/studies/collateral.py`. The figure is judged at highs and lows, its top-ups at a
+margin ratio of {level:g}; what needs {least:g} or less stands at the edge.
 """
 
 

@@ -34,10 +34,11 @@ class Pen:
 
 PENS = (
     Pen("unified, cross", 3.0, "unified, 3×", "#1f6feb", 1.8),
-    Pen("unified, cross, full", 3.0, "unified, 3× in full", "#7c3aed", 1.8, "7 3"),
+    Pen("unified, cross, full", 3.0, "unified in full", "#7c3aed", 1.8, "7 3"),
+    Pen("unified, portfolio", 3.0, "portfolio, 3×", "#db2777", 2.0, "2 3"),
     Pen("separate, cross", 1.0, "separate, 1×", "#0f766e", 1.8, "2 2.5"),
     Pen("separate, cross", 3.0, "separate, 3×", "#d97706", 3.2),
-    Pen("separate, isolated", 3.0, "separate, 3× isolated", "#7f1d1d", 1.2),
+    Pen("separate, isolated", 3.0, "isolated, 3×", "#7f1d1d", 1.2),
 )
 
 Scale = Callable[[float], float]
@@ -109,7 +110,8 @@ def frame(box: Box, marks: Sequence[tuple[float, str]], dates: Sequence[int], da
         drawn.append(line(x, box.bottom, x, box.bottom + 4, FAINT))
         if dated:
             when = datetime.fromtimestamp(stamp / 1e9, UTC)
-            drawn.append(text(x, box.bottom + 17, f"{when.day} {when:%b}", "middle", FAINT))
+            anchor = "end" if x > box.right - 16.0 else "middle"
+            drawn.append(text(x, box.bottom + 17, f"{when.day} {when:%b}", anchor, FAINT))
     drawn.append(line(box.left, box.bottom, box.right, box.bottom, FAINT))
     return drawn
 
@@ -190,7 +192,7 @@ def equity_panel(study: Study, runs: Sequence[tuple[Pen, Run]], left: float, rig
     )  # fmt: skip
     at = ticks(low - room, high + room, 5)
     digits = 0 if at[1] - at[0] >= 0.999 else 1
-    drawn = frame(box, [(value, f"{value:.{digits}f}") for value in at], days(time_ns, 6), dated=False)
+    drawn = frame(box, [(value, f"{value:.{digits}f}") for value in at], days(time_ns, 5), dated=False)
     drawn.append(text(left, top - 10, "Equity, % of the capital (judged at closes)", color=FAINT))
     for (pen, _), values in zip(runs, series, strict=True):
         rows, kept = thinned(values, worst=False)
@@ -238,8 +240,8 @@ def margin_panel(study: Study, runs: Sequence[tuple[Pen, Run]], left: float, rig
         linear(float(time_ns[0]), float(time_ns[-1]), left, right),
         logarithmic(*RATIOS, bottom, top),
     )  # fmt: skip
-    marks = [(0.01, "0.01"), (0.1, "0.1"), (1.0, "1"), (10.0, "≥10")]
-    drawn = frame(box, marks, days(time_ns, 6), dated=True)
+    marks = [(RATIOS[0], f"≤{RATIOS[0]:g}"), (0.01, "0.01"), (0.1, "0.1"), (1.0, "1"), (10.0, "≥10")]
+    drawn = frame(box, marks, days(time_ns, 5), dated=True)
     drawn.append(text(left, 532, "Margin ratio, worst wallet (band: closes to inside the bar)", color=FAINT))
     drawn.append(line(left, box.y(1.0), right, box.y(1.0), "#b42318", 1.0))
     for pen, run in runs:
@@ -257,7 +259,7 @@ def legend() -> list[str]:
     for pen in PENS:
         drawn.append(path([f"{x:.0f},46", f"{x + 26:.0f},46"], pen))
         drawn.append(text(x + 32, 50, pen.label))
-        x += 62 + 6.4 * len(pen.label)
+        x += 54 + 6.4 * len(pen.label)
     ring = f'<circle cx="{LEFT + 5}" cy="68" r="3.8" fill="none" stroke="{INK}" stroke-width="1.5"/>'
     cross = [line(LEFT + 232, 68 - 3 * up, LEFT + 238, 68 + 3 * up, INK, 1.7) for up in (-1.0, 1.0)]
     words = [

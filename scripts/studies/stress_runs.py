@@ -6,7 +6,7 @@ same in all of them, so that only the account decides who lives.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,11 +16,13 @@ import numpy as np
 from narrows.catalog import ingest, load_panel
 from narrows.core.arrays import Float1D, Float2D
 from narrows.core.config import Desk, parse
+from narrows.core.event import FILL_REASONS
 from narrows.core.ledger import CATEGORIES
 from narrows.core.panel import Panel
 from narrows.core.result import Fills, Result
 from narrows.core.spread import Spread
 from narrows.sim.backtest import backtest
+from narrows.sim.terms import debt
 from narrows.strategy.decider import Pointer, decider
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,11 +31,16 @@ CAPITAL = 1_000_000.0
 UNEVEN = 0.02  # of the first leg: what the legs may differ by before they are evened out
 BORROW_APR, BORROW_MAINTENANCE = 0.30, 0.10
 OKX_MAINTENANCE, OKX_LIQUIDATION_BPS = 0.02, 50.0  # its tiers are not on record
+HAIRCUT = 0.10  # what the rulebook has of SOL at Binance; no coin is on record where it is held here
 
 
 @decider
 def decide(features: Pointer, position: Pointer, memory: Pointer, params: Pointer, target: Pointer) -> int:
-    """Enter once, at the first bar; hold; close what lost its partner, cut what lost a part of it."""
+    """Enter once, at the first bar; hold; even out legs that no longer match.
+
+    The larger leg is cut to the smaller one, so a leg that lost its partner is closed; but first, once, the
+    smaller one is taken again, if both are then within params[1] times the equity.
+    """
     target[0] = position[0]
     target[1] = position[1]
     if position[0] == 0.0 and position[1] == 0.0:
@@ -41,20 +48,27 @@ def decide(features: Pointer, position: Pointer, memory: Pointer, params: Pointe
             memory[0] = 1.0
             target[0] = params[0] * position[2]
             target[1] = -target[0]
-    elif position[0] == 0.0 or position[1] == 0.0:
-        target[0] = 0.0
-        target[1] = 0.0
     elif abs(position[0] + position[1]) > UNEVEN * abs(position[0]):
-        smaller = min(abs(position[0]), abs(position[1]))
-        target[0] = math.copysign(smaller, position[0])
-        target[1] = math.copysign(smaller, position[1])
+        size = max(abs(position[0]), abs(position[1]))
+        if memory[1] == 1.0 or 2.0 * size > params[1] * position[2]:
+            size = min(abs(position[0]), abs(position[1]))
+        memory[1] = 1.0
+        target[0] = math.copysign(size, position[0] - position[1])
+        target[1] = -target[0]
+    else:
+        memory[1] = 0.0
     return 0
 
 
 class HoldOnce(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Spot against the perpetual of one venue, taken once: `size` of a leg over equity, signed."""
+    """Spot against the perpetual of one venue, taken once: `size` of a leg over equity, signed.
+
+    `again`: what a leg lost is taken again, once, before the other one is cut to match, if both legs are
+    then at most so many times the equity.
+    """
 
     size: float
+    again: float = 0.0
 
     kinds: ClassVar[tuple[str, ...]] = ("funding_carry",)
     decide: ClassVar = decide
@@ -64,8 +78,8 @@ class HoldOnce(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return 1
 
     def params(self, _bar_h: float) -> Float1D:
-        """The size; negative = spot sold short."""
-        return np.array([self.size])
+        """The size, negative = spot sold short; and up to how much what was lost is taken again."""
+        return np.array([self.size, self.again])
 
     def features(self, panel: Panel, spread: Spread) -> Float2D:
         """Gap of the perpetual to spot: finite where both are known."""
@@ -137,6 +151,8 @@ STRUCTURES = (
         for leverage in (1.0, 3.0)
     ),
     Structure("unified, cross, full", "unified", "cross", 3.0, full=True),
+    Structure("unified, portfolio", "unified", "portfolio", 3.0),
+    Structure("unified, portfolio, full", "unified", "portfolio", 3.0, full=True),
 )
 
 DESK = """
@@ -155,6 +171,7 @@ size = {size}
 [venues.{window.venue}]
 borrow_apr         = {borrow_apr}
 borrow_maintenance = {borrow_maintenance}
+haircut            = {haircut}
 """
 OKX = f"maintenance = {OKX_MAINTENANCE}\nliquidation_fee_bps = {OKX_LIQUIDATION_BPS}\n"
 
@@ -202,6 +219,18 @@ class Run:
         result = self.result
         return result.liquidated_high_low if high_low else result.fills.liquidations
 
+    @property
+    def sales(self) -> Fills:
+        """Coins that the venue sold to repay debts, judged at closes."""
+        fills = self.result.fills
+        forced = fills.reason == FILL_REASONS.index("repayment")
+        return Fills(*(getattr(fills, one.name)[forced] for one in fields(fills)))
+
+    @property
+    def sold(self) -> float:
+        """The same over what was bought."""
+        return float(-self.sales.quantity.sum() / abs(self.result.fills.quantity[0]))
+
     def kind(self, leg: int) -> str:
         """Spot or perpetual."""
         return "perp" if "PERP" in self.result.legs[leg].instrument else "spot"
@@ -220,6 +249,12 @@ class Run:
             part = 1.0 / (1.0 + self.structure.leverage)
             share = part if result.wallets[wallet].endswith("derivatives") else 1.0 - part
         return float(result.wallet_equity[bar, wallet]) / (CAPITAL * share)
+
+
+def debt_limit(venue: str, time_ns: int) -> float:
+    """How far below zero a venue lets the cash of an account be."""
+    desk = desk_of(next(one for one in WINDOWS if one.venue == venue), STRUCTURES[0], True, Path("catalog"))
+    return debt(desk, venue, desk.venues[venue], "USDT", time_ns)[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,20 +279,34 @@ class Study:
         spot, perp = (self.panel.column(one) for one in self.window.instruments)
         return np.asarray(self.panel.close[:, perp] / self.panel.close[:, spot] - 1.0)
 
+    def left_inside(self, run: Run) -> float:
+        """Equity over the capital after a death inside the bar: the other leg closed at the next open.
+
+        As judged at closes up to the bar before; without the fees of getting out.
+        """
+        result, dead = run.result, run.deaths(high_low=True)
+        bar = int(np.searchsorted(result.time_ns, dead.time_ns[0]))
+        closed = [float(self.of("open", leg)[bar + 1]) for leg in range(2)]
+        closed[int(dead.leg[0])] = float(dead.price[0])
+        gained = float(result.position[bar - 1] @ (np.array(closed) - result.mark[bar - 1]))
+        return (float(result.equity[bar - 1]) + gained) / CAPITAL
+
     def of(self, field: str, leg: int) -> Float1D:
         """A field of the panel for spot (0) or the perpetual (1)."""
         return np.asarray(self.panel.fields[field][:, self.panel.column(self.window.instruments[leg])])
 
 
-def desk_of(window: Window, structure: Structure, long: bool, catalog: Path) -> Desk:
-    """The desk of one run."""
+def desk_of(
+    window: Window, structure: Structure, long: bool, catalog: Path, more: str = "", haircut: float = HAIRCUT
+) -> Desk:
+    """The desk of one run; `more`: further keys of its venue, then further sections."""
     spot, perp = window.instruments
     text = DESK.format(
         window=window, capital=CAPITAL, catalog=catalog, spot=spot, perp=perp,
         size=structure.size if long else -structure.size,
-        borrow_apr=BORROW_APR, borrow_maintenance=BORROW_MAINTENANCE,
+        borrow_apr=BORROW_APR, borrow_maintenance=BORROW_MAINTENANCE, haircut=haircut,
     )  # fmt: skip
-    return parse(text + (OKX if window.venue == "okx" else "") + structure.settings)
+    return parse(text + (OKX if window.venue == "okx" else "") + structure.settings + more)
 
 
 def study(window: Window, catalog: Path) -> Study:

@@ -35,8 +35,13 @@ def when(run: Run, dead: Fills) -> str:
     return f"{moment(int(dead.time_ns[0]))} {run.kind(int(dead.leg[0]))} at {dead.price[0]:.2f}{steps}"
 
 
-RUNS = """| account | leverage | one leg | equity | margin ratio, closes | inside bar | funding | borrow | liquidation | liquidated, by closes | inside the bar | left |
-|---|---:|---:|---:|---:|---:|---:|---:|---:|---|---|---:|
+def sold(run: Run) -> str:
+    """Share of the coins that were sold to repay debts."""
+    return f"{run.sold:.1%}" if run.sold else "–"
+
+
+RUNS = """| account | leverage | one leg | equity | margin ratio, closes | inside bar | funding | borrow | liquidation | sold by force | liquidated, by closes | inside the bar | left |
+|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|---|---:|
 """
 
 
@@ -47,7 +52,7 @@ def row(run: Run) -> str:
         f"| {run.structure.name} | {run.structure.leverage:.0f}× | {run.leg:.2f} | {percent(run.change)} "
         f"| {ratio(run.worst(False))} | {ratio(run.worst(True))} | {percent(run.booked('funding'))} "
         f"| {percent(run.booked('borrow'))} | {percent(run.booked('liquidation'))} "
-        f"| {when(run, run.deaths(False))} | {when(run, run.deaths(True))} | {left} |\n"
+        f"| {sold(run)} | {when(run, run.deaths(False))} | {when(run, run.deaths(True))} | {left} |\n"
     )
 
 

@@ -9,12 +9,15 @@ from stress_runs import (
     BORROW_APR,
     BORROW_MAINTENANCE,
     CAPITAL,
+    HAIRCUT,
     OKX_LIQUIDATION_BPS,
     OKX_MAINTENANCE,
+    UNEVEN,
     Run,
     Study,
+    debt_limit,
 )
-from stress_tables import NOTABLE, markets_table, moment, percent, ratio, runs_table, settlements_table
+from stress_tables import NOTABLE, markets_table, moment, percent, ratio, runs_table, settlements_table, sold
 
 from narrows.core.time import HOUR_NS, to_ns
 from narrows.rulebook.funding import settled_rate
@@ -44,15 +47,17 @@ leverage / (1 + leverage) of it, ½ at 1× and ¾ at 3×, in every account, so t
   1× or 3× of what backs it. In the reverse trade the coins are borrowed in the spot wallet, at 1× of its equity
   *in both rows*. *Isolated* posts the same margin for the perpetual by itself; the wallet holds nothing else, so it differs
   by small change.
-- **unified**: one wallet, spot is collateral at its full value. *Full*: as much as 3× carries, which is the whole
-  capital in spot (long: spot is never bought on credit), or 1.5 times the capital in each leg (reverse). Isolated margin
-  in one wallet is left out: the perpetual is then judged as in a separate one.
+- **unified**: one wallet. Coins in it are margin after a haircut; what its cash owes beyond a limit the venue repays by
+  selling coins, and the perpetual is cut to match at the next open. *Cross* needs maintenance leg by leg, *portfolio*
+  what all legs together could lose on the venue's grid. *Full*: as much as 3× carries, which is the whole capital in spot
+  (long: spot is never bought on credit), or 1.5 times the capital in each leg (reverse). Isolated margin in one wallet
+  is left out: the perpetual is then judged as in a separate one.
 
 Columns: equity, funding, borrow interest and liquidation (fees, less what the insurance fund bore) in % of the capital;
-the worst margin ratio (maintenance over margin; 1 is liquidation) of any wallet, at closes and inside a bar; who was
-liquidated first, judged at closes and judged inside the bar; what the wallet that failed by closes still held, in % of what
-it began with. Money columns are those of the run judged at closes; the equity counts the perpetual at its mark, the gap is
-between last trades.
+the worst margin ratio (maintenance over margin; 1 is liquidation) of any wallet, at closes and inside a bar; the share of the
+coins that the venue sold to repay debts; who was liquidated first, judged at closes and judged inside the bar; what the
+wallet that failed by closes still held, in % of what it began with. Money columns are those of the run judged at closes; the
+equity counts the perpetual at its mark, the gap is between last trades.
 """
 
 FIGURE = """
@@ -67,12 +72,17 @@ CAVEATS = """
 - **Inside the hour** only the high and low of each leg are known, not their order. The bracket puts both legs at their
   lows together, then both at their highs. A low of one leg that the other did not share at the same minute is not
   tried, though it would harm a unified account.
-- **Auto-deleveraging** is not simulated: a profitable short may have been closed by the venue, and the spot been left alone.
-  Loans are never recalled, venues never halt, transfers between wallets are not made.
+- **Auto-deleveraging** is not in these runs: a profitable short may have been closed by the venue, and the spot been left
+  alone. [Who survives](who-survives.md) adds it. Loans are never recalled, venues never halt, nothing is sent between wallets.
 - **The insurance fund** bears what a wallet owes beyond its margin. It is assumed never to be empty.
 - **Terms**: OKX's position tiers are not on record; {maintenance:.0%} maintenance and a liquidation fee of {fee:g} bp are
   given by hand, flat. Binance's brackets are the rulebook's: those of mid 2026, for every date. Both close what fails
   whole, for no record says in which parts.
+  No record says what SOL counts as margin at OKX, or AVAX anywhere: a haircut of {haircut:.0%} is assumed, what SOL has at
+  Binance. Debts are left alone up to {okx_limit:,.0f} USDT at OKX and {binance_limit:,.0f} at Binance, as the rulebook has it for the day; what
+  they keep of coins that they sell is not on record, so nothing.
+  Portfolio margin is the rulebook's, too: OKX's grid of before 2025 is assumed for 2022, when what it asked for a gap is not
+  on record; Binance's goes by its brackets and liquidates at 1.05 times them.
   Borrowed coins cost {apr:.0%} a year and need {borrowed:.0%}; what loans really cost in these weeks is not in the data.
   Fees are the rulebook's for an ordinary account.
 """
@@ -86,8 +96,9 @@ def opening(title: str, lead: str) -> str:
 def caveats() -> str:
     """What to keep in mind."""
     return CAVEATS.format(
-        maintenance=OKX_MAINTENANCE, fee=OKX_LIQUIDATION_BPS, apr=BORROW_APR, borrowed=BORROW_MAINTENANCE
-    )
+        maintenance=OKX_MAINTENANCE, fee=OKX_LIQUIDATION_BPS, apr=BORROW_APR, borrowed=BORROW_MAINTENANCE,
+        haircut=HAIRCUT, okx_limit=debt_limit("okx", AFTER), binance_limit=debt_limit("binance", AFTER),
+    )  # fmt: skip
 
 
 def figure(study: Study) -> str:
@@ -144,6 +155,11 @@ def survivors(study: Study, name: str) -> list[Run]:
     return found
 
 
+def first_sale(run: Run) -> str:
+    """When the venue first sold coins to repay a debt."""
+    return moment(int(run.sales.time_ns[0]))
+
+
 NOVEMBER = """
 ## November 2022: who received funding had to live to see it
 
@@ -158,7 +174,8 @@ NOVEMBER = """
 - **The long side is never near liquidation** (worst ratio inside any bar: {long_ratio}) and loses all the same: it pays
   {long_funding} at ¾ of the capital. On {peak_at}, with the gap open, it stood at {peak}: the profit was there for who could
   have traded at those prices. The settlements of the override (beyond −1.5 %) sum to {override} of the notional, but
-  on marks that had fallen by two thirds: of the capital they cost {override_paid}.
+  on marks that had fallen by two thirds: of the capital they cost {override_paid}. In full the venue sells {sold} of its
+  coins on {sold_at}: the price had risen first, and the perpetual owed more than the limit.
 - A wide gap harms less than its percentage suggests. {gap} at the close of {gap_at} is {gap_entry} of the entry price:
   the position is counted in coins, and coins had become cheap.
 """
@@ -171,7 +188,10 @@ JANUARY = """
 - **The reverse trade dies of its borrowed coins**, at both leverages on {spot} at {spot_price} ({spot_moved}): the loan
   stands at 1× of the spot wallet in both rows. Its long perpetual was in profit.
 - **One account lives through it in both directions**: worst ratio {long_ratio} long, {reverse_ratio} reverse, {full_ratio}
-  when full.
+  when full; as a portfolio {portfolio_ratio}, for a hedge loses little on the venue's grid.
+- **It lives by shrinking.** The perpetual's loss is a debt of the wallet, and from {sold_at} on the venue sells coins
+  whenever it passes the limit: {sold} of them in {sales} sales at ¾, {full_sold} in full. Each
+  sale leaves a smaller hedge.
 - **To live is not to earn.** Funding over the window sums to {funding} of the notional, in coins that doubled: the long
   side that lived ends at {alive}, the one that died first at {dead}: it paid less of it, and its legs
   were closed while the perpetual stood {under} from spot. In reverse, {received} of
@@ -183,6 +203,7 @@ def of_november(study: Study) -> str:
     """What November shows."""
     dead, alive = study.run("reverse", "separate, cross", 3.0), study.run("reverse", "unified, cross", 3.0)
     full, long = study.run("reverse", "unified, cross, full", 3.0), study.run("long", "unified, cross", 3.0)
+    all_in = study.run("long", "unified, cross, full", 3.0)
     stamps, rates, marks = study.panel.time_ns, study.of("funding", 1), study.of("mark", 1)
     widest = int(np.argmin(study.gap))
     first = int(np.flatnonzero(np.nan_to_num(rates) <= -0.0149)[0])
@@ -201,6 +222,7 @@ def of_november(study: Study) -> str:
         one_ratio=ratio(study.run("reverse", "separate, cross", 1.0).worst(True)),
         full_ratio=ratio(full.worst(True)), full_low=full_low, full_low_at=full_low_at,
         long_ratio=ratio(max(one.worst(True) for one in study.runs if one.long)),
+        sold=sold(all_in), sold_at=first_sale(all_in),
         long_funding=percent(long.booked("funding"), 1), peak=peak, peak_at=peak_at,
         override=percent(float(rates[beyond].sum()), 1), override_paid=percent(paid, 1),
         gap=percent(float(study.gap[widest]), 1), gap_at=moment(int(stamps[widest])),
@@ -221,6 +243,9 @@ def of_january(study: Study) -> str:
         one=died(one), one_price=price(one), one_moved=moved(one), one_low=died(one, True),
         spot=died(spot), spot_price=price(spot), spot_moved=moved(spot),
         long_ratio=ratio(alive.worst(True)), reverse_ratio=ratio(reverse.worst(True)), full_ratio=ratio(full),
+        portfolio_ratio=ratio(max(run.worst(True) for run in survivors(study, "unified, portfolio"))),
+        sold=sold(alive), sold_at=first_sale(alive), sales=len(alive.sales),
+        full_sold=sold(study.run("long", "unified, cross, full", 3.0)),
         funding=percent(float(np.nansum(study.of("funding", 1))), 1), alive=percent(alive.change, 1),
         dead=percent(three.change, 1), under=percent(float(study.gap[bar]), 1), received=percent(reverse.booked("funding"), 1),
         earned=percent(reverse.change, 1), interest=percent(reverse.booked("borrow"), 1), apr=BORROW_APR,
@@ -229,7 +254,7 @@ def of_january(study: Study) -> str:
 
 def november_page(november: Study, january: Study) -> str:
     """docs/studies/2022-11-sol.md."""
-    lead = "SOL at OKX through the fall of FTX and the rally after it, both directions of the hedge in three account structures."
+    lead = "SOL at OKX through the fall of FTX and the rally after it, both directions of the hedge in four account structures."
     head = opening("SOL, November 2022 and January 2023", lead)
     found = "\n## What the market did\n\n" + markets_table([november, january])
     listed = "".join(
@@ -254,11 +279,13 @@ OCTOBER = """
   {back} from entry, the worst margin ratio at {close_ratio}: who judges at closes sees a calm line. Which it was depends on
   the mark inside the hour; the data have last trades there, and a mark, made from an index, may have moved less.
 - **What such a death costs** is not in the money columns. Perpetual closed there, borrowed spot bought back at the next open:
-  {costs} of the capital before fees. The fall is lost on the perpetual, and only a part of it won on the spot, for spot had
+  {costs} of the capital, without the fees of getting out. The fall is lost on the perpetual, and only a part of it won on the spot, for spot had
   come back by then.
 - **Nothing happens to the long side** (worst ratio {long_ratio}): its short perpetual gains in a fall. In the venue's books
-  that profit is another's loss, and auto-deleveraging is how it may have ended; that is not simulated here.
-- **One account lives**, in both directions and in full: worst ratio {unified_ratio}.
+  that profit is another's loss, and auto-deleveraging is how it may have ended: [who survives](who-survives.md).
+- **One account lives**, in both directions and in full: worst ratio {unified_ratio}. In full and long it owes more than its
+  limit on the way up, before the fall, and the venue sells coins: {sold}. At Binance that leaves the perpetual {over:.1%}
+  larger than the coins, too little to be evened out, and this gains from the fall.
 - **The gap at closes was small**: {gaps}. What is earned and lost is costs, interest and funding, not convergence: judged at
   closes, the {count} runs end between {least} and {most} of the capital.
 - **Funding**: {pinned} OKX settlements of {pinned_of} stand at exactly +0.010 %, the interest inside the dead band, before, in and
@@ -268,16 +295,20 @@ OCTOBER = """
 """
 
 
-def death_cost(study: Study, run: Run) -> float:
-    """Of the capital: a perpetual liquidated inside a bar, its spot leg closed at the next open; no fees."""
-    dead, fills = run.deaths(high_low=True), run.result.fills
-    bar = int(np.searchsorted(study.panel.time_ns, dead.time_ns[0]))
-    closed = {"spot": float(study.of("open", 0)[bar + 1]), "perp": float(dead.price[0])}
-    gains = [
-        fills.quantity[n] * (closed[run.kind(int(fills.leg[n]))] - fills.reference[n])
-        for n in np.flatnonzero(fills.time_ns == run.entered_ns).tolist()
-    ]
-    return float(sum(gains)) / CAPITAL
+def short_of_coins(study: Study, run: Run) -> float:
+    """By how much of it the perpetual is larger than the coins when the crash begins.
+
+    Raises
+    ------
+    ValueError
+        If it is not, or by so much that it is evened out: the words say so.
+    """
+    bar = int(np.argmin(study.of("low", 1))) - 1
+    spot, perp = run.result.position[bar]
+    over = float(abs(perp) / abs(spot) - 1.0)
+    if not 0.0 < over < UNEVEN:
+        raise ValueError(f"{study.window.title}: the legs differ by {over:.2%}, mend the words of the page")
+    return over
 
 
 def settled_again(study: Study, at_ns: int) -> float:
@@ -291,6 +322,7 @@ def settled_again(study: Study, at_ns: int) -> float:
 def of_october(found: Sequence[Study]) -> str:
     """What 2025-10-10 shows."""
     dead = [one.run("reverse", "separate, cross", 3.0) for one in found]
+    all_in = [one.run("long", "unified, cross, full", 3.0) for one in found]
     for one in found:
         survivors(one, "unified")
     if (
@@ -312,9 +344,11 @@ def of_october(found: Sequence[Study]) -> str:
             for one, run in zip(found, dead, strict=True)
         ),
         costs=", ".join(
-            f"{percent(death_cost(one, run), 1)} ({one.window.title.split(',')[0]})"
+            f"{percent(one.left_inside(run) - 1.0, 1)} ({one.window.title.split(',')[0]})"
             for one, run in zip(found, dead, strict=True)
         ),
+        sold=", ".join(f"{sold(run)} ({run.window.title.split(',')[0]})" for run in all_in),
+        over=short_of_coins(found[-1], all_in[-1]),
         back=" and ".join((percent(min(back), 0), percent(max(back), 0))).replace(" and ", " to "),
         close_ratio=ratio(max(float(run.result.margin_ratio[bar].max()) for run in dead)),
         again=" and ".join(
@@ -337,7 +371,7 @@ def of_october(found: Sequence[Study]) -> str:
 
 def october_page(found: Sequence[Study]) -> str:
     """docs/studies/2025-10-10.md."""
-    lead = "SOL and AVAX on the day of the largest liquidations so far, both directions of the hedge in three account structures."
+    lead = "SOL and AVAX on the day of the largest liquidations so far, both directions of the hedge in four account structures."
     head = opening("SOL and AVAX, 2025-10-10", lead)
     market = "\n## What the market did\n\n" + markets_table(found)
     parts = "".join(f"\n## {one.window.title}\n{figure(one)}\n{runs_table(one)}" for one in found)

@@ -33,13 +33,18 @@ def found(stress: Any, data_root: Path) -> dict[str, Any]:
     return studies
 
 
+@pytest.fixture(scope="module")
+def survived(stress: Any, found: dict[str, Any]) -> Any:
+    return stress.survival(found.values())
+
+
 def at(year: int, month: int, day: int, hour: int = 0) -> int:
     return to_ns(datetime(year, month, day, hour, tzinfo=UTC))
 
 
-def sol(data_root: Path, start: datetime, end: datetime) -> pl.DataFrame:
-    """Hours of OKX SOL as the file has them; `rate` where it is settled, at the close of its row."""
-    rows = pl.read_parquet(data_root / "pietroc21" / "okx_SOL_1h.parquet").sort("timestamp")
+def hours(data_root: Path, coin: str, start: datetime, end: datetime) -> pl.DataFrame:
+    """Hours of a coin at OKX as the file has them; `rate` where it is settled, at the close of its row."""
+    rows = pl.read_parquet(data_root / "pietroc21" / f"okx_{coin}_1h.parquet").sort("timestamp")
     rows = rows.with_columns(
         rate=pl.when(pl.col("timestamp").dt.hour() % 8 == 7)
         .then(pl.col("funding_rate_raw_okx").shift(-1))
@@ -48,23 +53,25 @@ def sol(data_root: Path, start: datetime, end: datetime) -> pl.DataFrame:
     return rows.filter(pl.col("timestamp").is_between(start, end, closed="left"))
 
 
-def test_pages_and_figures_are_what_the_script_writes(stress: Any, found: dict[str, Any]) -> None:
-    files = stress.written(found)
-    assert len(files) == 7
+def test_pages_and_figures_are_what_the_script_writes(
+    stress: Any, found: dict[str, Any], survived: Any
+) -> None:
+    files = stress.written(found, survived)
+    assert len(files) == 9
     for place, text in files.items():
         assert (REPOSITORY / place).read_text("utf-8") == text, f"{place}: run scripts/studies/stress.py"
 
 
 def test_the_ledger_of_every_run_is_its_change_in_equity(found: dict[str, Any]) -> None:
     runs = [run for study in found.values() for run in study.runs]
-    assert len(runs) == 5 * 2 * 7
+    assert len(runs) == 5 * 2 * 9
     assert max(run.result.ledger_error for run in runs) < 1e-9
 
 
 def test_funding_of_november_is_the_sum_of_rate_times_notional(
     found: dict[str, Any], data_root: Path
 ) -> None:
-    rows = sol(data_root, datetime(2022, 11, 5), datetime(2022, 11, 15))
+    rows = hours(data_root, "SOL", datetime(2022, 11, 5), datetime(2022, 11, 15))
     paid = (rows["rate"] * rows["mark_price_okx"]).sum()
     assert paid < -3.5  # USDT a coin; the four settlements from 11-10 08:00 alone are 3.2
     for direction, sign in (("long", 1.0), ("reverse", -1.0)):
@@ -81,8 +88,9 @@ def test_an_isolated_short_dies_where_its_margin_meets_its_maintenance(
 ) -> None:
     run = found["2023-01-sol"].run("long", "separate, isolated", leverage)
     dead = run.deaths(high_low=True)
-    rows = sol(
+    rows = hours(
         data_root,
+        "SOL",
         datetime(2022, 12, 28),
         datetime.fromtimestamp(dead.time_ns[0] / 1e9 - 3600, UTC).replace(tzinfo=None),
     )
@@ -94,8 +102,9 @@ def test_an_isolated_short_dies_where_its_margin_meets_its_maintenance(
     # posted − costs + funding − coins (P − entry) = 0.02 coins P
     price = (posted - costs + received + coins * entry) / (1.02 * coins)
     assert dead.price[0] == pytest.approx(price, rel=1e-9)
-    high = sol(
+    high = hours(
         data_root,
+        "SOL",
         *(
             datetime.fromtimestamp(dead.time_ns[0] / 1e9 - back, UTC).replace(tzinfo=None)
             for back in (3600, 0)
@@ -139,7 +148,7 @@ def test_january_kills_each_leg_in_its_own_wallet(found: dict[str, Any]) -> None
 
 def test_one_account_lives_through_every_window(found: dict[str, Any]) -> None:
     unified = [run for study in found.values() for run in study.runs if run.structure.account == "unified"]
-    assert len(unified) == 5 * 2 * 3
+    assert len(unified) == 5 * 2 * 5
     assert all(run.result.liquidations == run.result.liquidations_high_low == 0 for run in unified)
     assert max(run.worst(high_low=True) for run in unified) < 0.5
 
@@ -158,3 +167,87 @@ def test_october_kills_inside_the_bar_only(found: dict[str, Any]) -> None:
         run = study.run("reverse", "separate, cross", 3.0)
         assert run.deaths(True).time_ns.tolist() == [at(2025, 10, 10, 22)]
         assert run.deaths(True).price[0] > study.of("low", 1).min()
+
+
+def test_a_leg_is_taken_again_once_and_then_the_other_is_cut(stress: Any) -> None:
+    hold = importlib.import_module("stress_runs").HoldOnce(size=0.5, again=3.0)
+    params, memory = hold.params(1.0), np.zeros(8)
+
+    def wants(spot: float, perp: float, equity: float = 10.0) -> list[float]:
+        target = np.full(2, np.nan)
+        assert hold.decide(np.zeros(1), np.array([spot, perp, equity]), memory, params, target) == 0
+        return target.tolist()
+
+    assert wants(10.0, -5.0) == [10.0, -10.0]
+    assert wants(10.0, -7.0) == [7.0, -7.0]  # it could not be taken again in full
+    assert wants(7.0, -7.1) == [7.0, -7.1]  # even enough: what is lost from here on is taken again
+    assert wants(-10.0, 0.0) == [-10.0, 10.0]
+    assert wants(-10.0, 0.0) == [0.0, 0.0]
+    assert wants(-10.0, 10.0) == [-10.0, 10.0]
+    assert wants(-10.0, 0.0, equity=6.0) == [0.0, 0.0]  # both legs would be 20 to an equity of 6
+
+
+def test_debts_of_november_are_repaid_from_the_coins_that_they_bought(
+    found: dict[str, Any], data_root: Path
+) -> None:
+    run = found["2022-11-sol"].run("long", "unified, cross, full", 3.0)
+    assert run.sales.time_ns.tolist() == [at(2022, 11, 5, 16)]
+    rows = hours(data_root, "SOL", datetime(2022, 11, 5), datetime(2022, 11, 5, 16))
+    fills, coins = run.result.fills, float(run.result.fills.quantity[0])
+    costs = fills.fee[:2].sum() + fills.slippage[:2].sum()
+    marks = rows["mark_price_okx"].to_numpy()
+    received = coins * float((rows["rate"].to_numpy() * marks).sum())
+    spent = coins * fills.reference[0]
+    lost = coins * (marks[-1] - fills.reference[1])
+    debt = spent + lost + costs - received - 1e6
+    assert debt > 20_000.0  # the limit; beyond it the whole is repaid
+    sale = -run.sales.quantity[0] * run.sales.reference[0] - run.sales.fee[0] - run.sales.slippage[0]
+    assert sale == pytest.approx(debt, rel=0.01)  # its slippage is a guess when the size is fixed
+
+
+def test_a_hedge_in_a_portfolio_needs_a_quarter_of_its_gap(found: dict[str, Any]) -> None:
+    study = found["2022-11-sol"]
+    run, bar = study.run("long", "unified, portfolio", 3.0), int(np.argmin(study.gap))
+    spot, perp = run.result.position[bar] * run.result.mark[bar]
+    counted = run.result.equity[bar] - 0.10 * spot
+    assert run.result.margin_ratio[bar, 0] == pytest.approx(0.25 * (spot + perp) / counted, rel=1e-9)
+
+
+def test_an_adl_of_avax_costs_what_the_short_misses_until_the_next_open(
+    survived: Any, data_root: Path
+) -> None:
+    run = survived.case("2025-10-avax-okx", True, 1.0).runs["unified, cross"]
+    rows = hours(data_root, "AVAX", datetime(2025, 10, 10, 20), datetime(2025, 10, 10, 23))
+    opened, low = rows["open_perp_okx"][1], rows["low_perp_okx"][1]
+    result, hit = run.result, at(2025, 10, 10, 22)
+    fills = result.fills
+    assert fills.time_ns[2:].tolist() == [hit, hit]  # the ADL at its close, and the open of the next hour
+    assert fills.price[2] == pytest.approx((opened + low) / 2.0, rel=1e-12)
+    assert fills.reference[3] == rows["open_perp_okx"][2]
+    bar = int(np.searchsorted(result.time_ns, hit))
+    coins = float(fills.quantity[0])
+    spot = coins * (result.mark[bar + 1, 0] - result.mark[bar - 1, 0])
+    until = coins * (result.mark[bar - 1, 1] - fills.price[2])
+    again = coins * (fills.reference[3] - result.mark[bar + 1, 1]) - fills.fee[3] - fills.slippage[3]
+    assert result.equity[bar + 1] - result.equity[bar - 1] == pytest.approx(spot + until + again, abs=1e-6)
+
+
+def test_a_hedge_stays_naked_until_the_desk_notices(survived: Any) -> None:
+    for detect_h in (0, 1, 4):
+        fills = survived.costs["2022-11-sol", "unified, cross", 0.5, detect_h].result.fills
+        assert fills.time_ns[2:].tolist() == [at(2022, 11, 10, 9), at(2022, 11, 10, 9 + detect_h)]
+
+
+def test_noticed_late_a_portfolio_dies_where_tiers_let_live(survived: Any) -> None:
+    at_the_middle = {
+        name: [
+            survived.costs["2023-01-sol", f"unified, {name}, full", 0.5, detect_h]
+            .deaths(True)
+            .time_ns.tolist()
+            for detect_h in (0, 1, 4)
+        ]
+        for name in ("cross", "portfolio")
+    }
+    assert at_the_middle == {"cross": [[], [], []], "portfolio": [[], [], [at(2023, 1, 14, 3)]]}
+    hedged = survived.case("2023-01-sol", False, 0.0).runs
+    assert hedged["unified, portfolio, full"].worst(True) < 0.05 < hedged["unified, cross, full"].worst(True)

@@ -236,12 +236,14 @@ def _check_venue(venue: Venue, risk: Risk, bar_ns: int, at: str) -> None:
         )
     for key in (
         "half_spread_bps", "liquidation_fee_bps", "delivery_bps", "borrow_apr", "cash_borrow_apr", "cash_apr",
-        "latency_ms", "transfer_fee", "transfer_min", "debt_limit", "detect_h",
+        "latency_ms", "transfer_fee", "transfer_min", "detect_h",
     ):  # fmt: skip
         value = getattr(venue, key)
         require(
             value is None or 0 <= value < math.inf, f"{value} is negative or not finite", f"{at}.{key}", ""
         )
+    debt = venue.debt_limit
+    require(debt is None or debt >= 0, f"{debt} is negative", f"{at}.debt_limit", "inf: margin alone limits")
     leverage = min(venue.max_leverage, risk.max_leverage)
     require(
         leverage * (venue.maintenance or 0.0) < 1,

@@ -147,7 +147,7 @@ class Books:
         self.portfolio = plan.legs.portfolio
         self.legs = [LegBook(**facts) for facts in _facts_of(plan)]
         self.spreads = [SpreadBook(list(range(a, b))) for a, b in pairwise(plan.legs.first.tolist())]
-        scalars = ("bar_years", "loan_years")
+        scalars = ("limited", "collects", "restores", "bar_years", "loan_years")
         terms = {
             name: getattr(plan.wallets, name).tolist() for name in Wallets._fields if name not in scalars
         }

@@ -47,6 +47,13 @@ def barred(market: Market, legs: Legs, state: State, t: int, i: int, k: int) -> 
 
 
 @inlined
+def lend(market: Market, legs: Legs, state: State, t: int) -> None:
+    """What may be borrowed from the close of a bar on."""
+    for i in range(legs.column.shape[0]):
+        state.available[i] = market.available[t, legs.column[i]]
+
+
+@inlined
 def recall(market: Market, legs: Legs, state: State, trace: Trace, t: int) -> None:
     """Borrowed coins beyond what is there to borrow are bought back at the open, at the book's costs.
 
@@ -95,7 +102,7 @@ def loans(market: Market, legs: Legs, wallets: Wallets, state: State, t: int, i:
             pay(legs, state, i, k, -(owed * mark * rate * years), BORROW)
         elif quantity > 0.0 and legs.coin_apr[i] > 0.0:
             pay(legs, state, i, k, quantity * mark * legs.coin_apr[i] * wallets.bar_years, YIELD)
-        if market.time_ns[t] % HOUR_NS == 0:
+        if state.charged[i, k] != 0.0 and market.time_ns[t] % HOUR_NS == 0:
             state.charged[i, k] = 0.0
 
 

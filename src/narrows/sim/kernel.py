@@ -15,11 +15,12 @@ from numba.extending import intrinsic
 
 from narrows.core.arrays import Float1D, Float2D, FloatArray, Int1D
 from narrows.core.cache import compiled, inlined
+from narrows.sim.accruals import accrue, exchange, move_marks
 from narrows.sim.forced import (
     arrive,
     barred,
     deleverage,
-    loans,
+    lend,
     on_the_way,
     recall,
     repay,
@@ -39,20 +40,11 @@ from narrows.sim.liquidation import (
     write_inside,
 )
 from narrows.sim.physics import (
-    BASIS,
-    BORROW,
-    DELIVERED,
-    FUNDING,
-    FX,
     TRADED,
-    YIELD,
     capacity,
-    close,
-    coin_profit,
     in_base,
     native,
     order,
-    pay,
     quoted,
     reserve,
     trade,
@@ -88,7 +80,8 @@ def _fill(market: Market, legs: Legs, state: State, trace: Trace, t: int) -> Non
     """
     for s in range(state.queued.shape[0]):
         for k in range(state.queued.shape[1]):
-            state.blind[s, k] = max(state.blind[s, k] - 1, 0)
+            if state.blind[s, k] > 0:
+                state.blind[s, k] -= 1
             if not state.queued[s, k]:
                 continue
             state.queued[s, k] = 0
@@ -106,121 +99,6 @@ def _fill(market: Market, legs: Legs, state: State, trace: Trace, t: int) -> Non
                     half = quoted(market.bid[t - 1, c], market.ask[t - 1, c], legs.half_spread[i])
                     depth = market.depth[t - 1, c] if market.depth[t - 1, c] > 0.0 else legs.depth[i]
                     trade(legs, state, trace, (t, k, i), change, market.open[t, c], half, depth, TRADED)
-
-
-@inlined
-def _exchange(market: Market, legs: Legs, wallets: Wallets, state: State, t: int) -> None:
-    """Move every currency to its new rate, at the old marks; one without a rate keeps the last."""
-    for w in range(wallets.money.shape[0]):
-        rate = market.fx[t, wallets.money[w]] if wallets.money[w] >= 0 else 1.0
-        if rate > 0.0 and rate != state.cash_fx[w]:
-            for k in range(state.cash.shape[1]):
-                gain = state.cash[w, k] * (rate - state.cash_fx[w])
-                state.ledger[legs.column.shape[0] + w, FX, k] += gain
-            state.cash_fx[w] = rate
-    for i in range(legs.column.shape[0]):
-        rate = market.fx[t, legs.column[i]]
-        if rate > 0.0 and rate != state.fx[i]:
-            for k in range(state.quantity.shape[1]):
-                held = state.quantity[i, k] if legs.spot[i] else state.coin[i, k]
-                if held != 0.0:
-                    state.ledger[i, FX, k] += held * state.mark[i] * (rate - state.fx[i])
-            state.fx[i] = rate
-        state.exchange[i] = state.fx[i] / state.cash_fx[legs.wallet[i]]
-
-
-@inlined
-def _mark(market: Market, legs: Legs, state: State, t: int) -> None:
-    """Move every leg to its new mark; a leg without one keeps the last."""
-    for i in range(legs.column.shape[0]):
-        mark = market.mark[t, legs.column[i]]
-        state.available[i] = market.available[t, legs.column[i]]
-        if not mark > 0.0:
-            continue
-        last = state.mark[i]
-        state.mark[i] = mark
-        if not last > 0.0:
-            continue
-        wallet = legs.wallet[i]
-        for k in range(state.quantity.shape[1]):
-            quantity = state.quantity[i, k]
-            if legs.inverse[i]:
-                state.ledger[i, FX, k] += state.coin[i, k] * (mark - last) * state.fx[i]
-                coins = coin_profit(quantity, last, mark)
-                state.coin[i, k] += coins
-                state.ledger[i, BASIS, k] += coins * mark * state.fx[i]
-            else:
-                profit = quantity * (mark - last)
-                state.ledger[i, BASIS, k] += profit * state.fx[i]
-                if not legs.spot[i]:
-                    state.cash[wallet, k] += profit * state.exchange[i]
-                    if legs.isolated[i]:
-                        state.posted[i, k] += profit * state.exchange[i]
-
-
-@inlined
-def _lent(legs: Legs, state: State, w: int, k: int) -> float:
-    """Value of the coins that a wallet has borrowed and sold: cash that is not its own."""
-    value = 0.0
-    for i in range(legs.wallet.shape[0]):
-        if legs.wallet[i] == w and legs.spot[i] and state.quantity[i, k] < 0.0:
-            value -= state.quantity[i, k] * state.mark[i] * state.exchange[i]
-    return value
-
-
-@inlined
-def _sell_along(
-    market: Market, legs: Legs, state: State, trace: Trace, t: int, i: int, k: int, price: float
-) -> None:
-    """The spot of a delivered spread was sold along the averaging window: at its mean, with costs."""
-    s = 0
-    while legs.first[s + 1] <= i:
-        s += 1
-    for j in range(legs.first[s], legs.first[s + 1]):
-        held = state.quantity[j, k]
-        if legs.spot[j] and held != 0.0:
-            c = legs.column[j]
-            half = quoted(market.bid[t, c], market.ask[t, c], legs.half_spread[j])
-            depth = market.depth[t, c] if market.depth[t, c] > 0.0 else legs.depth[j]
-            trade(legs, state, trace, (t, k, j), -held, price, half, depth, DELIVERED)
-
-
-@inlined
-def _accrue(market: Market, legs: Legs, wallets: Wallets, state: State, trace: Trace, t: int) -> None:
-    """Funding settled at this close, interest on borrowed coins and on cash, delivery."""
-    lanes = state.quantity.shape[1]
-    for i in range(legs.column.shape[0]):
-        c = legs.column[i]
-        mark = state.mark[i]
-        rate = market.funding[t, c]
-        if math.isfinite(rate) and not legs.spot[i]:
-            for k in range(lanes):
-                quantity = state.quantity[i, k]
-                if quantity != 0.0:
-                    price = market.oracle[t, c] if legs.oracle[i] and market.oracle[t, c] > 0.0 else mark
-                    notional = quantity if legs.inverse[i] else quantity * price
-                    pay(legs, state, i, k, -notional * rate, FUNDING)
-        if legs.spot[i]:
-            loans(market, legs, wallets, state, t, i)
-        delivery = market.settlement[t, c]
-        if delivery > 0.0:
-            for k in range(lanes):
-                if state.quantity[i, k] != 0.0:
-                    close(legs, state, trace, (t, k, i), state.quantity[i, k], delivery, DELIVERED)
-                    if legs.along[i]:
-                        _sell_along(market, legs, state, trace, t, i, k, delivery)
-    for w in range(state.cash.shape[0]):
-        row = legs.wallet.shape[0] + w
-        for k in range(lanes):
-            cash = state.cash[w, k]
-            if cash >= 0.0:
-                own = cash if wallets.cash_apr[w] == 0.0 else max(cash - _lent(legs, state, w, k), 0.0)
-                earned = own * wallets.cash_apr[w] * wallets.bar_years
-                state.ledger[row, YIELD, k] += earned * state.cash_fx[w]
-            else:
-                earned = cash * wallets.cash_borrow_apr[w] * wallets.bar_years
-                state.ledger[row, BORROW, k] += earned * state.cash_fx[w]
-            state.cash[w, k] += earned
 
 
 @inlined
@@ -481,22 +359,28 @@ def run(
         if room > 0 and trace.fills[0] + 3 * count * lanes > room:
             return t
         set_years(legs, market.time_ns[t])
-        recall(market, legs, state, trace, t)
+        if wallets.limited:
+            recall(market, legs, state, trace, t)
         _fill(market, legs, state, trace, t)
         for k in range(lanes):
             if bracket[k]:
                 if k == lanes - 1 and t - start < trace.mark.shape[0]:
                     write_inside(market, legs, state, trace, t, t - start, k, scratch)
                 judge_inside_bar(market, legs, state, trace, t, k, scratch)
-        _exchange(market, legs, wallets, state, t)
-        _mark(market, legs, state, t)
-        _accrue(market, legs, wallets, state, trace, t)
+        exchange(market, legs, wallets, state, t)
+        move_marks(market, legs, state, t)
+        if wallets.limited:
+            lend(market, legs, state, t)
+        accrue(market, legs, wallets, state, trace, t)
         deleverage(market, legs, state, trace, t)
         for k in range(lanes):
-            arrive(state, k)
-            repay(market, legs, wallets, state, trace, t, k)
+            if wallets.restores:
+                arrive(state, k)
+            if wallets.collects:
+                repay(market, legs, wallets, state, trace, t, k)
             total = _judge(legs, state, trace, t, t - start, k, scratch.worth)
-            total -= restore(market, legs, wallets, state, t, k, scratch.worth, total)
+            if wallets.restores:
+                total -= restore(market, legs, wallets, state, t, k, scratch.worth, total)
             _book(legs, state, trace, t - start, k, total, scratch.worth)
             consult(decide, market, legs, wallets, state, params, scratch, t, k)
     return stop

@@ -110,6 +110,9 @@ class Wallets(NamedTuple):
     delay: Int1D  # bars until what is sent from here, or to here, arrives; -1 = never
     transfer_fee: Float1D  # of one transfer from here, desk's currency
     transfer_min: Float1D  # smallest one
+    limited: int  # 1 = what may be borrowed is limited at some time
+    collects: int  # 1 = some venue collects debts
+    restores: int  # 1 = some wallet sends for cash
     bar_years: float
     loan_years: float  # at least an hour
 
@@ -343,6 +346,9 @@ def _wallet_facts(
         ),
         transfer_fee=_floats(v.transfer_fee for v, _ in wallets),
         transfer_min=_floats(v.transfer_min for v, _ in wallets),
+        limited=int(np.isfinite(panel.available).any()),
+        collects=int(any(limit < np.inf for limit, _ in debts)),
+        restores=int(any(venue.top_up == "restore" for venue, _ in wallets)),
         bar_years=panel.bar_h / YEAR_H,
         loan_years=max(panel.bar_h, 1.0) / YEAR_H,
     )
