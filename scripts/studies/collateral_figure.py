@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from stress_figure import FAINT, INK, PAPER, RULE, Scale, line, logarithmic, text
 from collateral_pairs import DELAYS_H
+from stress_figure import FAINT, INK, PAPER, RULE, Scale, line, logarithmic, text
 
 WIDTH, LEFT, RIGHT = 920, 318, 890
 ROW, TOP, GAP = 19.0, 118.0, 74.0  # height of a row, of the legend, of the room between the panels

@@ -37,9 +37,8 @@ def study() -> Iterator[Any]:
 def parts(study: Any) -> dict[str, Any]:
     """The modules of the study, by name."""
     assert study.PAGE.name == "survival-by-structure.md"  # it stands on the path by now
-    return {
-        name: importlib.import_module(f"collateral_{name}") for name in ("pairs", "runs", "search", "quarters")
-    }
+    names = ("pairs", "runs", "search", "quarters")
+    return {name: importlib.import_module(f"collateral_{name}") for name in names}
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +164,7 @@ def test_a_short_alone_needs_the_worst_hour_of_its_history(kept: Any, data_root:
 
 
 def test_a_debt_limit_lends_so_much_and_no_more(parts: dict[str, Any], kept: Any, catalog: Path) -> None:
-    """The short's losses, less funding and the debt that is let stand, must be there in cash; interest is small."""
+    """The short's losses, less funding and the debt that is let stand, must be there in cash."""
     title = "BTC, OKX spot and perpetual (8 h)"
     series = parts["runs"].series_of(pair_of(parts, title), catalog)
     mark = series.price(1)
@@ -175,5 +174,5 @@ def test_a_debt_limit_lends_so_much_and_no_more(parts: dict[str, Any], kept: Any
     losses = coins * (mark - entry - np.cumsum(rate * mark))[1:] / parts["pairs"].NOTIONAL
     limit = 20_000.0 / parts["pairs"].NOTIONAL  # of OKX's record
     answer = told(kept, title, "long", "unified, debt limit", "closes")
-    assert answer.second == pytest.approx(losses.max() - limit, abs=0.03)
+    assert answer.second == pytest.approx(losses.max() - limit, abs=0.03)  # interest
     assert answer.second < told(kept, title, "long", "separate", "closes").second - 0.9 * limit
