@@ -7,6 +7,7 @@ fast it went, and there it counts when cash arrives.
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,6 @@ def _of_pair(pair: Pair, catalog: Path) -> list[Held]:
 def all_held(catalog: Path, pairs: Sequence[Pair] = PAIRS, workers: int = 2) -> list[Held]:
     """Of every pair that has starts enough."""
     chosen = [pair for pair in pairs if worth_it(pair)]
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:  # a fork would inherit polars' locks
         found = list(pool.map(_of_pair, chosen, [catalog] * len(chosen)))
     return [one for told in found for one in told]

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, fields, replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -233,7 +234,7 @@ def _of_pair(pair: Pair, catalog: Path) -> list[Answer]:
 
 def searched(catalog: Path, pairs: Sequence[Pair] = PAIRS, workers: int = 2) -> list[Answer]:
     """All answers, in the order of the pairs."""
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:  # a fork would inherit polars' locks
         found = list(pool.map(_of_pair, pairs, [catalog] * len(pairs)))
     return [one for told in found for one in told]
 
