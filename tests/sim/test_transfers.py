@@ -230,6 +230,21 @@ def test_the_wallets_of_one_venue_help_each_other_too() -> None:
     assert result.wallet_equity[2:].ravel().tolist() == approx([540, 100, 540, 300])
 
 
+def test_what_another_has_lost_is_not_sent_to_who_has_enough_on_the_way() -> None:
+    """Beta's 4 coins have lost 112, its derivatives won 952; alpha's 840 are on the way, and no more go."""
+    spot = "BTC-USDT.beta"
+    prices = [100.0, 100.0, *[72.0] * 6]
+    panel = tiny_panel([PERP, spot, PERP_BETA], mark=(prices,) * 3)
+    orders: dict[str, Orders] = {
+        f"cross_venue:{PERP}/{PERP_BETA}": {0: (30.0, -30.0)},
+        f"funding_carry:{spot}/{PERP_BETA}": {0: (4.0, -4.0)},
+    }
+    apart = {"maintenance": 0.05, "account": "separate", "transfer_delay_h": 3.0}
+    result = play(tiny_desk(2000.0, leverage=10.0, beta=apart, **CROSS), panel, {}, spreads=orders)
+    assert result.wallet_equity[2].tolist() == approx([160, 388, 1452 - 840])
+    assert result.in_transit.tolist() == approx([0, 0, 840, 840, 840, 0, 0, 0])
+
+
 # --- loops ---------------------------------------------------------------------------------------------
 
 MONEY = st.floats(0.6, 1.6)
