@@ -156,6 +156,42 @@ def test_what_a_venue_leaves_of_a_debt_is_a_share_of_the_limit() -> None:
     assert reasons(said) == []
 
 
+def realised(limit: float = 500.0) -> str:
+    """What is not realised is not owed."""
+    says = {"charged": "continuous", "overdraft_limit": limit, "unrealised": False}
+    return rule("borrow", coins=["USDT"], **says)
+
+
+@pytest.mark.parametrize(
+    ("left", "sold"),
+    [(-10.0, 0.0), (-5.0, 0.0), (-2.5, 0.0), (-2.0, 2.0), (0.0, 1000 / 300)],
+)
+def test_what_open_positions_lost_is_owed_only_when_it_is_realised(left: float, sold: float) -> None:
+    """Each coin of the short has lost 200 by 300, 1000 were in cash: of 8 that were closed 600 are owed."""
+    orders: Orders = {0: (10.0, -10.0), 2: (10.0, left)}
+    result = indebted(orders=orders, debt_limit=None, rules=[realised()])
+    assert result.position[-1].tolist() == approx([10 - sold, left])
+    assert reasons(result) == ["repayment"] * (sold > 0.0)
+
+
+def test_the_gap_between_the_last_mark_and_the_open_is_not_realised_either() -> None:
+    """A short of 10 opened at 95 after a mark of 100, and marked at 95: it has neither won nor lost."""
+    panel = tiny_panel([SPOT, PERP], mark=([100] * 4, [100, 95, 95, 95]), open=([100] * 4, [100, 95, 95, 95]))
+    desk = tiny_desk(1000.0, debt_limit=None, rules=[realised(10.0)])
+    result = play(desk, panel, {0: (10.0, -10.0)})
+    assert reasons(result) == []
+
+
+@pytest.mark.parametrize(("limit", "sold"), [(30.0, 0), (20.0, 1)])
+def test_a_position_that_turns_round_has_realised_what_it_was(limit: float, sold: int) -> None:
+    """Long 5 from 100, turned at an open of 95: 25 are lost and owed, the short of 10 has just begun."""
+    panel = tiny_panel([SPOT, PERP], mark=([100] * 4, [100, 100, 95, 95]))
+    desk = tiny_desk(1000.0, debt_limit=None, rules=[realised(limit)])
+    result = play(desk, panel, {0: (10.0, 5.0), 1: (10.0, -10.0)})
+    assert result.position[2].tolist() == approx([10 - 0.25 * sold, -10])
+    assert reasons(result) == ["repayment"] * sold
+
+
 SALES = {
     (0.05, 0.1): [ETH, SPOT],
     (0.1, 0.05): [SPOT, ETH],

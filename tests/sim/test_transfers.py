@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from narrows.core.config import Happening
 from narrows.core.result import Result
-from tiny_market import PERP, PERP_BETA, Orders, booked, event, play, tiny_desk, tiny_panel
+from tiny_market import PERP, PERP_BETA, SPOT, Orders, booked, event, play, tiny_desk, tiny_panel
 
 approx = pytest.approx
 
@@ -196,6 +196,55 @@ def test_what_is_on_the_way_is_not_sent_for_again() -> None:
     assert result.liquidations == 0
 
 
+def test_who_was_liquidated_gets_its_share_back_and_may_begin_anew() -> None:
+    """Nothing can leave beta at bar 2; at 69 alpha is closed with 70 left, and 930 are sent then."""
+    result = fallen(event("no_withdrawals", 2, bars=1, venue="beta"), then=[69.0] * 3)
+    assert result.liquidations == 1
+    assert result.wallet_equity[3:].ravel().tolist() == approx([70, 1000, 1000, 1000, 1000, 1000])
+    assert result.in_transit.tolist() == approx([0, 0, 0, 930, 0, 0])
+
+
+def test_what_is_on_the_way_is_money_of_the_desk() -> None:
+    """840 leave when a USDC is a USDT; it is worth 0.8 when they arrive, as 1050 beside the 160 there."""
+    prices = [100.0, 100.0, 72.0, 72.0, 72.0]
+    perp = "BTC-USDC-PERP.alpha"
+    panel = tiny_panel([perp, PERP_BETA], mark=(prices, prices), fx=([1.0, 1.0, 1.0, 0.8, 0.9], 1.0))
+    result = play(tiny_desk(2000.0, beta=True, **CROSS), panel, {0: (30.0, -30.0)})
+    assert result.in_transit.tolist() == approx([0, 0, 840, 0, 0])
+    assert result.wallet_equity[2:, 0].tolist() == approx([160, 1210 * 0.8, 1210 * 0.9])
+    assert result.ledger.by_category["fx"] == approx(-160 * 0.2 + 1210 * 0.1)
+    assert result.ledger.by_category["transfer"] == 0.0
+
+
+def test_the_wallets_of_one_venue_help_each_other_too() -> None:
+    """500 each for coins and derivatives; 3 coins of 100 and a short of 5 that has lost 400 by 180.
+
+    Of 840 half is 420: the derivatives have 100, and the spot wallet 200 in cash and 540 in coins.
+    """
+    prices = [100.0, 100.0, 180.0, 180.0]
+    panel = tiny_panel([SPOT, PERP], mark=(prices, prices))
+    desk = tiny_desk(1000.0, account="separate", **CROSS | {"top_up_at": 0.4})
+    result = play(desk, panel, {0: (3.0, -5.0)})
+    assert result.margin_ratio[2, 1] == approx(45 / 100)
+    assert result.in_transit[2] == approx(200.0)
+    assert result.wallet_equity[2:].ravel().tolist() == approx([540, 100, 540, 300])
+
+
+def test_what_another_has_lost_is_not_sent_to_who_has_enough_on_the_way() -> None:
+    """Beta's 4 coins have lost 112, its derivatives won 952; alpha's 840 are on the way, and no more go."""
+    spot = "BTC-USDT.beta"
+    prices = [100.0, 100.0, *[72.0] * 6]
+    panel = tiny_panel([PERP, spot, PERP_BETA], mark=(prices,) * 3)
+    orders: dict[str, Orders] = {
+        f"cross_venue:{PERP}/{PERP_BETA}": {0: (30.0, -30.0)},
+        f"funding_carry:{spot}/{PERP_BETA}": {0: (4.0, -4.0)},
+    }
+    apart = {"maintenance": 0.05, "account": "separate", "transfer_delay_h": 3.0}
+    result = play(tiny_desk(2000.0, leverage=10.0, beta=apart, **CROSS), panel, {}, spreads=orders)
+    assert result.wallet_equity[2].tolist() == approx([160, 388, 1452 - 840])
+    assert result.in_transit.tolist() == approx([0, 0, 840, 840, 840, 0, 0, 0])
+
+
 # --- loops ---------------------------------------------------------------------------------------------
 
 MONEY = st.floats(0.6, 1.6)
@@ -217,6 +266,7 @@ def test_two_wallets_that_both_restore_make_no_loops_and_nothing_from_nothing(
     paths = [[100.0, 100.0, *(100 * move[side] for move in moves)] for side in (0, 1)]
     paths = [path + path[-1:] * still for path in paths]
     keys: dict[str, Any] = {
+        "maintenance": 0.05,
         "top_up": "restore",
         "top_up_at": level,
         "transfer_delay_h": delay,

@@ -223,8 +223,10 @@ class Books:
         leg = self.legs[i]
         if leg.isolated:
             self.post(i, quantity, price)
+        opened = quantity
         if leg.quantity * quantity < 0.0:
             leg.unsettled *= max(1.0 - abs(quantity) / abs(leg.quantity), 0.0)
+            opened = quantity + leg.quantity if abs(quantity) > abs(leg.quantity) else 0.0
         if leg.inverse:
             coins = -(quantity * (1.0 / leg.mark - 1.0 / price))
             leg.coin += coins
@@ -234,6 +236,8 @@ class Books:
             moved = -quantity * price if leg.spot else gain
             self.wallets[leg.wallet].cash += moved * leg.exchange
             self.book(i, category, gain * leg.fx)
+            if not leg.spot:
+                leg.unsettled += opened * (leg.mark - price) * leg.exchange
         leg.quantity += quantity
         if abs(leg.quantity) < NOISE * abs(quantity):
             leg.quantity = 0.0

@@ -106,8 +106,10 @@ def swap(legs: Legs, state: State, i: int, k: int, change: float, price: float, 
     if legs.isolated[i]:
         post(legs, state, i, k, change, price)
     held = state.quantity[i, k]
+    opened = change
     if held * change < 0.0:
         state.unsettled[i, k] *= max(1.0 - abs(change) / abs(held), 0.0)
+        opened = change + held if abs(change) > abs(held) else 0.0
     if legs.inverse[i]:
         coins = -coin_profit(change, mark, price)
         state.coin[i, k] += coins
@@ -117,6 +119,8 @@ def swap(legs: Legs, state: State, i: int, k: int, change: float, price: float, 
         moved = -change * price if legs.spot[i] else gain
         state.cash[legs.wallet[i], k] += moved * state.exchange[i]
         state.ledger[i, category, k] += gain * state.fx[i]
+        if not legs.spot[i]:
+            state.unsettled[i, k] += opened * (mark - price) * state.exchange[i]
     state.quantity[i, k] += change
     if abs(state.quantity[i, k]) < NOISE * abs(change):
         state.quantity[i, k] = 0.0
