@@ -1,9 +1,11 @@
 """Do the tests catch faults? Each hand-made fault of faults.toml goes into a copy of its own.
 
 Kernel and decisions run interpreted there: the same source, the same numbers on tiny panels, and no
-compiler to wait for. Exit status 1 if a fault survives or the clean copy fails.
+compiler to wait for. Exit status 1 if a fault survives or the clean copy fails. `--only TEXT` (as often as
+one likes) runs those whose name or tests contain it.
 """
 
+import argparse
 import os
 import re
 import shutil
@@ -121,15 +123,28 @@ def tested(fault: Fault, home: Path) -> Outcome:
     return Outcome(fault.name, run.returncode, caught_by, time.monotonic() - since, run.stdout + run.stderr)
 
 
-def outcomes(chosen: tuple[Fault, ...], home: Path) -> Iterator[Outcome]:
+def outcomes(some: tuple[Fault, ...], home: Path) -> Iterator[Outcome]:
     """One after the other in the order of the list; two run at a time."""
     with ThreadPoolExecutor(WORKERS) as pool:
-        yield from pool.map(partial(tested, home=home), chosen)
+        yield from pool.map(partial(tested, home=home), some)
+
+
+def chosen(listed: tuple[Fault, ...], texts: list[str]) -> tuple[Fault, ...]:
+    """The faults whose name or tests contain one of the texts; without texts all."""
+    return tuple(
+        fault
+        for fault in listed
+        if not texts or any(text in " ".join((fault.name, *fault.tests)) for text in texts)
+    )
 
 
 def main() -> int:
     """Print `fault | caught by | seconds`; 1 if the clean copy fails or a fault survives."""
-    listed = faults()
+    parser = argparse.ArgumentParser(description="Do the tests catch faults?")
+    parser.add_argument("--only", action="append", default=[], metavar="TEXT", help="of the name or a test")
+    listed = chosen(faults(), parser.parse_args().only)
+    if not listed:
+        parser.error("no fault has such a text in its name or its tests")
     everything = tuple(dict.fromkeys(test for fault in listed for test in fault.tests))
     clean = Fault("(no fault)", everything, ())
     width = max(len(fault.name) for fault in listed)

@@ -29,7 +29,7 @@ from narrows.report.numbers import (
 )
 
 KEYS = """
-equity_start equity_end ledger residual_delta_max fills round_trips liquidations liquidations_high_low
+equity_start equity_end ledger residual_delta_max fills round_trips liquidations liquidations_high_low forced
 max_drawdown sharpe return_apr return_on_collateral_apr hurdle_apr start end bars currency config_hash
 data_hash
 """

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from narrows.core.errors import ConfigError
 from narrows.core.instrument import instrument
 from narrows.core.result import Result
-from tiny_market import NAN, Column, play, tiny_desk, tiny_panel
+from tiny_market import NAN, Column, booked, play, tiny_desk, tiny_panel
 
 approx = pytest.approx
 
@@ -22,11 +22,6 @@ def run(orders: Orders, marks: Sequence[Column], fx: Sequence[float], **keys: An
     """A desk in USDT at a venue that trades in USDC."""
     panel = tiny_panel([SPOT, PERP], mark=marks, fx=(fx, fx))
     return play(tiny_desk(**keys), panel, orders)
-
-
-def booked(result: Result) -> dict[str, float]:
-    """What is in the ledger, without what is zero (or 1e-28, of a book without end)."""
-    return {name: amount for name, amount in result.ledger.by_category.items() if abs(amount) > 1e-20}
 
 
 def test_idle_cash_loses_what_its_currency_loses_and_nothing_else() -> None:

@@ -19,7 +19,7 @@ from narrows.core.panel import Panel
 from narrows.core.restate import coin_prices, restated
 from narrows.core.result import Result
 from narrows.report import summary, verdict, write_report
-from narrows.report.numbers import digits_of
+from narrows.report.numbers import digits_of, forced
 from narrows.sim.backtest import backtest as run_backtest
 
 
@@ -111,6 +111,8 @@ def print_result(result: Result) -> None:
             f"{told['liquidations']} on closes, {told['liquidations_high_low']} on highs and lows",
         ),
     ]
+    if any(forced(result).values()):
+        facts.append(("ADL, recalls, forced sales", ", ".join(map(str, forced(result).values()))))
     print_table("Result", ("", ""), facts, numbers=(1,))
     ledger = [(name, _amount(result, amount)) for name, amount in result.ledger.by_category.items() if amount]
     ledger.append(("total", _amount(result, result.ledger.total)))

@@ -18,6 +18,8 @@ FILL_REASONS: tuple[FillReason, ...] = (
     "repayment",
 )
 
+AT_THE_OPEN = (FILL_REASONS.index("trade"), FILL_REASONS.index("recall"))  # all others happen at the close
+
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     time_ns: int

@@ -8,7 +8,7 @@ import numpy as np
 from narrows.core.arrays import Bool1D, Float1D
 from narrows.core.config import Desk
 from narrows.core.errors import DataError
-from narrows.core.event import FILL_REASONS
+from narrows.core.event import AT_THE_OPEN
 from narrows.core.instrument import same_money
 from narrows.core.ledger import CATEGORIES, Ledger
 from narrows.core.panel import Panel
@@ -112,6 +112,7 @@ def restated(result: Result, prices: Float1D, currency: str, source: str = "") -
         mark=result.mark / at[:, None],
         paid_on=result.paid_on / at[:, None],
         wallet_equity=result.wallet_equity / at[:, None],
+        in_transit=result.in_transit / at,
         ledger_path=np.cumsum(moved, axis=0),
         fills=_fills(result, result.fills, prices, inverse),
         liquidated_high_low=_fills(result, result.liquidated_high_low, prices, inverse),
@@ -150,7 +151,7 @@ def _fills(result: Result, fills: Fills, prices: Float1D, inverse: Bool1D) -> Fi
     """Fills at the price of the close that booked them, so that their costs add up to the ledger's."""
     if not len(fills):
         return fills
-    traded = fills.reason == FILL_REASONS.index("trade")
+    traded = np.isin(fills.reason, AT_THE_OPEN)
     closes = np.where(traded, fills.time_ns + result.desk.bar_ns, fills.time_ns)
     at = prices[1:][np.searchsorted(result.time_ns, closes)]
     return replace(

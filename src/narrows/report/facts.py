@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from narrows.analytics.metrics import max_drawdown, returns, sharpe
+from narrows.core.arrays import Int1D
+from narrows.core.event import FILL_REASONS, FillReason
 from narrows.core.instrument import same_money
 from narrows.core.ledger import CATEGORIES
 from narrows.core.result import Fills, Result
@@ -14,10 +16,12 @@ from narrows.core.units import to_bps
 from narrows.report.numbers import (
     WORST_RATIO,
     bars_with,
+    blind_bars,
     count,
     decimal,
     digits_of,
     equity_path,
+    forced,
     hours,
     moment,
     money,
@@ -41,6 +45,9 @@ MEANING: dict[str, str] = {name.replace("_", " "): text for name, text in CATEGO
     "worst inside the bar": "the same, all legs at their highs, then at their lows; the truth lies between",
     "unhedged delta": "what the desk gains or loses if every price rises by its own amount, over equity",
     "lowest equity": "the lowest close against the capital at the start",
+    "taken by ADL": "winning positions that a venue closed for losers on the other side that were bankrupt",
+    "loans recalled": "borrowed coins that had to be bought back because they could be borrowed no longer",
+    "forced repayments": "owned coins that a venue sold because the cash owed had passed its limit",
     "costs": "fees and slippage over the value of all that was traded",
     "round trips": "times that a spread was entered and left again, whole",
     "turnover": "value of all that was traded, over the capital",
@@ -152,9 +159,47 @@ def _liquidated(label: str, number: int, forced: Fills) -> Fact:
     return Fact(label, f"{number:,}", first)
 
 
+LABELS: dict[FillReason, str] = {
+    "adl": "taken by ADL",
+    "recall": "loans recalled",
+    "repayment": "forced repayments",
+}
+
+
+def _unasked(result: Result) -> tuple[Fact, ...]:
+    """What venues did besides liquidation: one fact for each kind that happened, else one that none did."""
+    found, fills = forced(result), result.fills
+    if not any(found.values()):
+        return (Fact("ADL, recalls, forced sales", "0"),)
+    shown = []
+    for name, number in found.items():
+        if number:
+            first = fills.time_ns[fills.reason == FILL_REASONS.index(name)].min()
+            shown.append(Fact(LABELS[name], f"{number:,}", f"the first {moment(int(first))}"))
+    return tuple(shown)
+
+
 def _equity_in_dollars(result: Result) -> str:
     """What unhedged delta is a share of: it counts in dollars, also where the run is reckoned in coin."""
     return "equity" if same_money(result.desk.currency, "USD") else "equity, seen in dollars"
+
+
+OPENED: dict[FillReason, str] = {
+    "settlement": "delivery",
+    "liquidation": "a liquidation",
+    "adl": "an ADL",
+    "recall": "a recall",
+    "repayment": "a forced sale",
+}
+SEIZED = tuple(name for name in OPENED if name != "settlement")
+
+
+def _open_bars(result: Result, reason: FillReason) -> Int1D:
+    """Bars that a leg was missing in: the one it went in, and those until the desk noticed."""
+    bars = bars_with(result, reason)
+    late = 0 if reason == "settlement" else blind_bars(result)
+    found: Int1D = np.unique(bars[:, None] + np.arange(late + 1))
+    return found[found < len(result.time_ns)]
 
 
 def _unhedged(result: Result) -> tuple[Fact, ...]:
@@ -165,18 +210,19 @@ def _unhedged(result: Result) -> tuple[Fact, ...]:
     bar = int(np.nanargmax(delta))
     when = moment(int(result.time_ns[bar]))
     value = percent(result.residual_delta_max, 2)
-    delivered, forced = bars_with(result, "settlement"), bars_with(result, "liquidation")
-    if bar in delivered:
-        note = f"of {equity}, at delivery, {when}, until the other leg is closed at the next open"
-    elif bar in forced:
-        note = f"of {equity}, at a liquidation, {when}, until the other leg is closed at the next open"
-    else:
+    taken = {reason: _open_bars(result, reason) for reason in OPENED}
+    why = next((reason for reason, bars in taken.items() if bar in bars), None)
+    if why is None:
         return (Fact("unhedged delta", value, f"of {equity}, at most; {when}"),)
+    until = "until the other leg is closed at the next open"
+    if blind_bars(result) and why != "settlement":
+        until = "until it is noticed and the other leg closed"
+    note = f"of {equity}, at {OPENED[why]}, {when}, {until}"
     rest = delta.copy()
-    rest[np.concatenate((delivered, forced))] = 0.0
+    rest[np.concatenate(tuple(taken.values()))] = 0.0
     worst = int(np.nanargmax(rest))
     where = f"of {equity}, {moment(int(result.time_ns[worst]))}" if rest[worst] > 0.0 else "never"
-    kind = "outside deliveries" if not len(forced) else "outside these"
+    kind = "outside deliveries" if not any(len(taken[name]) for name in SEIZED) else "outside these"
     return Fact("unhedged delta", value, note), Fact(kind, percent(float(rest[worst]), 2), where)
 
 
@@ -191,6 +237,7 @@ def _survival(result: Result) -> Facts:
             _liquidated(
                 "liquidations on highs and lows", result.liquidations_high_low, result.liquidated_high_low
             ),
+            *_unasked(result),
             Fact("lowest equity", percent(fall, 2), "against the capital"),
             *_unhedged(result),
         ),

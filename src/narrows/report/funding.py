@@ -3,7 +3,7 @@
 import numpy as np
 
 from narrows.core.arrays import Float1D, Float2D, Int1D
-from narrows.core.event import FILL_REASONS
+from narrows.core.event import AT_THE_OPEN
 from narrows.core.result import Result
 from narrows.core.time import DAY_NS, HOUR_NS, YEAR_H, iso
 from narrows.core.units import to_bps
@@ -20,11 +20,11 @@ STRONG = 0.98  # of the cells are paler than the ends of the colour scale
 def held_at_settlement(result: Result) -> Float2D:
     """The position that funding was paid on at each close, shape (T, L).
 
-    What was held after the bar, and what a delivery or liquidation took away at its close.
+    What was held after the bar, and what a delivery, a liquidation or ADL took away at its close.
     """
     held: Float2D = result.position.copy()
     fills = result.fills
-    taken = fills.reason != FILL_REASONS.index("trade")
+    taken = ~np.isin(fills.reason, AT_THE_OPEN)
     np.subtract.at(held, (bars_of(result, fills)[taken], fills.leg[taken]), fills.quantity[taken])
     return held
 

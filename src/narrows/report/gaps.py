@@ -6,11 +6,12 @@ from narrows.analytics.basis import basis_rate, hours_to_expiry
 from narrows.core.arrays import Float1D, Int1D
 from narrows.core.event import FILL_REASONS
 from narrows.core.result import Result
-from narrows.core.time import YEAR_H
+from narrows.core.time import YEAR_H, to_ns
 from narrows.core.units import to_bps
 from narrows.report.figure import (
     BAND,
     FEW_POINTS,
+    GREY,
     POINTS,
     RED,
     SERIES,
@@ -24,17 +25,19 @@ from narrows.report.figure import (
     time_axis,
 )
 from narrows.report.funding import stamps
-from narrows.report.numbers import bar_h, busiest, count, legs_of, spread_titles
+from narrows.report.numbers import bar_h, busiest, count, legs_of, moment, spread_titles
 from narrows.report.thin import extremes, packed, strided
 
 MOST_MARKERS = 1_000  # of one kind on one spread
 PANELS, PANEL_PX, GAP_PX = 6, 190, 40
+LASTED = "rgba(207,154,19,0.22)"  # the colour of an event that lasts
 STAMPS = 0.5  # height of the funding panel, of that of a gap
 NORMAL_DAYS = 30
 
 ABOUT = (
     "The line is the gap between the two legs. In the shaded band it was where it usually is; above it "
-    "the second leg was dear. Markers show when the spread was entered, left, delivered or liquidated. "
+    "the second leg was dear. Markers show when the spread was entered, left, delivered or liquidated, or a "
+    "venue took a leg away. A dotted line or a yellow band is an event of the desk file. "
     "Each stick below is one funding payment: green was received by whoever held the spread long, red was "
     "paid. Drag to zoom, double-click to see all."
 )
@@ -44,7 +47,11 @@ MARKERS: dict[str, Spec] = {
     "exit": {"symbol": "triangle-down", "color": "#e0743a", "size": 9},
     "liquidation": {"symbol": "x", "color": RED, "size": 10},
     "settlement": {"symbol": "diamond", "color": "#8a6fd1", "size": 9},
+    "adl": {"symbol": "star", "color": RED, "size": 11},
+    "recall": {"symbol": "square", "color": "#c2912b", "size": 8},
+    "repayment": {"symbol": "circle", "color": "#c2912b", "size": 8},
 }
+WORDS = {"adl": "ADL", "repayment": "forced repayment"}  # of a kind whose name is no word
 
 
 def spread_basis(result: Result, spread: int) -> Float1D:
@@ -84,7 +91,7 @@ def normal_range(values: Float1D, bars: int, at: Int1D) -> tuple[Float1D, Float1
 
 
 def trades_of(result: Result, spread: int) -> dict[str, Int1D]:
-    """When a spread was entered, left, liquidated and settled: kind → bar indices, each bar once.
+    """When a spread was entered and left, or lost a leg and to what: kind → bar indices, each bar once.
 
     A trade fills at an open and is placed at the close just before it, which is what was known.
     """
@@ -151,17 +158,39 @@ def _marks(result: Result, spread: int, values: Float1D, axis: str, shown: set[s
             continue
         at = bars[strided(len(bars), MOST_MARKERS)]
         found.append(
-            curve(result.time_ns, values, at, yaxis=axis, name=kind, legendgroup=kind)
+            curve(result.time_ns, values, at, yaxis=axis, name=WORDS.get(kind, kind), legendgroup=kind)
             | {
                 "mode": "markers",
                 "cliponaxis": False,
                 "showlegend": kind not in shown,
                 "marker": MARKERS[kind] | {"line": {"width": 1, "color": "rgba(255,255,255,0.8)"}},
-                "hovertemplate": f"{kind} at %{{y:.1f}} bp",
+                "hovertemplate": f"{WORDS.get(kind, kind)} at %{{y:.1f}} bp",
             }
         )
         shown.add(kind)
     return found
+
+
+def event_shapes(result: Result, spread: int, panel: tuple[float, float]) -> list[Spec]:
+    """Events of the desk file that touch a spread, in its panel: a line, or a band while one lasts."""
+    legs = [leg.instrument for leg in result.spreads[spread].legs]
+    first, last = result.time_ns[0] - result.desk.bar_ns, result.time_ns[-1]
+    shapes: list[Spec] = []
+    for event in result.desk.events:
+        start = to_ns(event.start)
+        end = start if event.end is None else to_ns(event.end)
+        touched = any(leg.venue == event.venue and leg.base in (event.coins or (leg.base,)) for leg in legs)
+        if not touched or start > last or end < first:
+            continue
+        place: Spec = {"xref": "x", "yref": "paper", "y0": panel[0], "y1": panel[1]}
+        place |= {"x0": moment(max(start, int(first))), "x1": moment(min(end, int(last)))}
+        if event.end is None:
+            shapes.append(place | {"type": "line", "line": {"color": GREY, "width": 1, "dash": "dot"}})
+        else:
+            shapes.append(
+                place | {"type": "rect", "fillcolor": LASTED, "line": {"width": 0}, "layer": "below"}
+            )
+    return shapes
 
 
 def basis(result: Result) -> Figure:
@@ -176,12 +205,15 @@ def basis(result: Result) -> Figure:
     domains = stacked(shares, GAP_PX / (PANEL_PX * sum(shares)))
     data: list[Spec] = []
     titles: list[Spec] = []
+    shapes: list[Spec] = []
     axes: Spec = {}
     shown: set[str] = set()
     for row, (spread, pays) in enumerate(zip(sorted(chosen), paying, strict=True)):
         number = "" if row == 0 else str(len(axes) + 1)
         gap, axis = to_bps(spread_basis(result, spread)), f"y{number}"
         titles.append(_panel_title(names[spread], domains[len(axes)][1]))
+        if len(result.time_ns):
+            shapes += event_shapes(result, spread, domains[len(axes)])
         axes[f"yaxis{number}"] = plain_axis(domain=domains[len(axes)], nticks=5, title=side("gap, bp"))
         data += _band(result, spread, axis, legend=row == 0)
         data.append(_gap(result, spread, gap, axis, SERIES[row]))
@@ -196,6 +228,7 @@ def basis(result: Result) -> Figure:
         hovermode="closest",
         margin={"l": 56, "r": 12, "t": 58, "b": 30},
         annotations=titles,
+        shapes=shapes,
         xaxis=time_axis(result, anchor=last),
         **(axes or {"yaxis": plain_axis()}),
     )
@@ -203,6 +236,7 @@ def basis(result: Result) -> Figure:
     caption = f"Second leg over first − 1, at the marks. Shaded: mean ± 2 sd of the last {NORMAL_DAYS} days"
     caption += ", of the annual rate where a date closes the gap."
     caption += " Sticks: what holding it long was paid at each funding settlement, bp." if any(paying) else ""
+    caption += " Dotted or yellow: an event of the desk file." if result.desk.events else ""
     caption += f" The spreads traded most; {count(left_out, 'other')} left out." if left_out else ""
     return Figure("basis", "The gap, and when it was traded", caption, tuple(data), layout, ABOUT)
 

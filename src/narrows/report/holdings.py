@@ -6,9 +6,10 @@ import numpy as np
 
 from narrows.core.event import FILL_REASONS
 from narrows.core.result import Result
-from narrows.report.numbers import legs_of
+from narrows.report.numbers import blind_bars, legs_of
 
-LAST_BARS = 3  # before a holding is flat; what was filled there ended it
+LAST_BARS = 3  # before a holding is flat, and as many as it takes to notice: what was filled there ended it
+GRAVEST = ("liquidation", "adl", "recall", "settlement", "repayment")
 NOISE = 1e-9  # a position smaller than this share of its largest is nothing
 
 
@@ -44,7 +45,7 @@ def _how_it_ended(result: Result, legs: list[int], stop: int) -> str:
     if stop >= len(result.time_ns):
         return "open"
     fills = result.fills
-    first = result.time_ns[stop] - LAST_BARS * result.desk.bar_ns
+    first = result.time_ns[stop] - (LAST_BARS + blind_bars(result)) * result.desk.bar_ns
     near = np.isin(fills.leg, legs) & (fills.time_ns > first) & (fills.time_ns <= result.time_ns[stop])
     reasons = {FILL_REASONS[reason] for reason in fills.reason[near]}
-    return next((word for word in ("liquidation", "settlement") if word in reasons), "exit")
+    return next((word for word in GRAVEST if word in reasons), "exit")

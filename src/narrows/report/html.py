@@ -18,11 +18,14 @@ from narrows.report.table import Table
 from narrows.report.tables import (
     assumptions_table,
     config_text,
+    events_table,
     fills_table,
     holdings_table,
     ledger_table,
     provenance_table,
+    reasons_table,
     venues_table,
+    wallets_table,
 )
 from narrows.report.worst import deepest, nearest
 
@@ -175,7 +178,12 @@ def _body(result: Result) -> str:
                 section_html(ledger_table(result), "sum"),
                 section_html(venues_table(result), "sum") if _several_venues(result) else "",
             ),
-            chapter("worst", plots((margin(result), deepest(result), nearest(result)), bars)),
+            chapter(
+                "worst",
+                plots((margin(result), deepest(result), nearest(result)), bars),
+                section_html(events_table(result), "prose7") if result.desk.events else "",
+                section_html(wallets_table(result), "sum") if len(result.wallets) > 1 else "",
+            ),
             chapter("gap", plots((basis(result), heat(result)), bars), _foldable(holdings_table(result))),
             chapter(
                 "hung",
@@ -186,6 +194,7 @@ def _body(result: Result) -> str:
                 "trust",
                 _notes(result.notes),
                 section_html(assumptions_table(result), "prose"),
+                section_html(reasons_table(result)) if fills.rows else "",
                 _folded(fills.title, fills.note, _grid(fills)) if fills.rows else "",
                 _folded("Configuration", "with all defaults", f"<pre>{escape(config_text(result))}</pre>"),
                 section_html(provenance_table(result), "hash"),

@@ -7,7 +7,7 @@ import numpy as np
 
 from narrows.analytics.metrics import max_drawdown, return_apr, returns, sharpe
 from narrows.core.arrays import Float1D, Float2D, Int1D
-from narrows.core.event import FILL_REASONS, FillReason
+from narrows.core.event import AT_THE_OPEN, FILL_REASONS, FillReason
 from narrows.core.instrument import Instrument, same_money
 from narrows.core.result import Fills, Result
 from narrows.core.time import HOUR_NS, YEAR_H, iso
@@ -16,6 +16,7 @@ from narrows.core.units import apy
 WORST_RATIO = 10.0  # where Result.margin_ratio is capped
 NIL = 0.5  # of the last digit printed: what is less is about zero
 _SHORTEST_YEARLY_H = 7 * 24.0  # below a week an annual rate says nothing
+FORCED: tuple[FillReason, ...] = ("adl", "recall", "repayment")  # what venues do besides liquidation
 
 
 def bar_h(result: Result) -> float:
@@ -61,9 +62,9 @@ def yearly(result: Result, digits: int) -> str:
 
 
 def bars_of(result: Result, fills: Fills) -> Int1D:
-    """The bar in which each fill happened, shape (N,): a trade at its open, anything else at its close."""
-    traded = fills.reason == FILL_REASONS.index("trade")
-    closes = np.where(traded, fills.time_ns + result.desk.bar_ns, fills.time_ns)
+    """The bar in which each fill happened, (N,): trades and recalls at its open, all else at its close."""
+    opened = np.isin(fills.reason, AT_THE_OPEN)
+    closes = np.where(opened, fills.time_ns + result.desk.bar_ns, fills.time_ns)
     bars: Int1D = np.minimum(np.searchsorted(result.time_ns, closes), max(len(result.time_ns) - 1, 0))
     return bars
 
@@ -73,6 +74,18 @@ def bars_with(result: Result, reason: FillReason) -> Int1D:
     fills = result.fills
     bars: Int1D = np.unique(bars_of(result, fills)[fills.reason == FILL_REASONS.index(reason)])
     return bars
+
+
+def forced(result: Result) -> dict[FillReason, int]:
+    """How many fills venues forced besides liquidations, by reason."""
+    return {name: int((result.fills.reason == FILL_REASONS.index(name)).sum()) for name in FORCED}
+
+
+def blind_bars(result: Result) -> int:
+    """Bars that the slowest of the venues used takes to be noticed after it did something unasked."""
+    used = {leg.instrument.venue for spread in result.spreads for leg in spread.legs}
+    slowest = max((result.desk.venues[name].detect_h for name in used & set(result.desk.venues)), default=0.0)
+    return math.ceil(slowest / bar_h(result) - 1e-9)
 
 
 def instrument_of(result: Result, leg: int) -> Instrument:
@@ -179,7 +192,9 @@ def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def summary(result: Result) -> dict[str, float | int | str | Mapping[str, float | None] | None]:
+def summary(
+    result: Result,
+) -> dict[str, float | int | str | Mapping[str, float | None] | Mapping[FillReason, int] | None]:
     """What ``narrows backtest --json`` prints: rates as fractions, times ISO-8601 UTC, None for non-finite.
 
     Returns
@@ -200,6 +215,7 @@ def summary(result: Result) -> dict[str, float | int | str | Mapping[str, float 
         "round_trips": result.round_trips,
         "liquidations": result.liquidations,
         "liquidations_high_low": result.liquidations_high_low,
+        "forced": forced(result),
         "max_drawdown": _finite(max_drawdown(path)) if bars else None,
         "sharpe": _finite(sharpe(returns(path), periods_per_year(result))) if bars else None,
         "return_apr": _finite(return_apr(path[0], path[-1], hours(result))) if bars else None,

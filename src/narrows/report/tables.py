@@ -4,17 +4,21 @@ import msgspec
 import numpy as np
 
 from narrows.core.arrays import Float2D, Int1D
+from narrows.core.config import Happening
 from narrows.core.event import FILL_REASONS
 from narrows.core.ledger import CATEGORIES
 from narrows.core.result import Result
+from narrows.core.time import to_ns
 from narrows.core.units import to_bps
 from narrows.report.assumptions import assumptions
 from narrows.report.gaps import spread_basis
 from narrows.report.holdings import Holding, holdings
 from narrows.report.numbers import (
+    bars_of,
     count,
     decimal,
     digits_of,
+    instrument_of,
     leg_name,
     legs_of,
     moment,
@@ -61,6 +65,8 @@ def ledger_table(result: Result) -> Table:
         for _, name, part in lines
     )
     note = f"{result.desk.currency}; positive was received. A line in bold is the sum of its legs."
+    if amounts[:, list(CATEGORIES).index("transfer")].any():
+        note += " Transfer: what came to a wallet less what left it; their sum is the fees."
     note += _left_out(
         [name in of_leg for row, name in enumerate(result.ledger.rows) if not amounts[row].any()]
     )
@@ -209,6 +215,87 @@ def fills_table(result: Result) -> Table:
     head = ("time, UTC", "instrument", "reason", "quantity", "price", "fee", "slippage")
     note = _shown(len(fills), "fill") + f" Fee and slippage in {result.desk.currency}, positive is paid."
     return Table("Fills", head, rows, words=3, note=note)
+
+
+def reasons_table(result: Result) -> Table:
+    """Fills by what made them: how many, their value, what they cost, the first and the last."""
+    fills, digits = result.fills, digits_of(result)
+    inverse = np.array([instrument_of(result, leg).is_inverse for leg in range(len(result.legs))], dtype=bool)
+    value = np.abs(fills.quantity) * np.where(inverse[fills.leg], 1.0, fills.price)
+    value = value * result.fx[bars_of(result, fills), fills.leg] if len(fills) else value
+    rows = []
+    for number, reason in enumerate(FILL_REASONS):
+        mine = fills.reason == number
+        if mine.any():
+            times = fills.time_ns[mine]
+            rows.append(
+                (
+                    reason,
+                    moment(int(times.min())),
+                    moment(int(times.max())),
+                    f"{int(mine.sum()):,}",
+                    f"{float(value[mine].sum()):,.{digits}f}",
+                    decimal(float(fills.fee[mine].sum()), digits),
+                    decimal(float(fills.slippage[mine].sum()), digits),
+                )
+            )
+    head = ("reason", "first, UTC", "last, UTC", "fills", "value", "fee", "slippage")
+    note = f"{result.desk.currency}; all but trades were forced on the desk, or came with a date."
+    return Table("Fills by reason", head, tuple(rows), words=3, note=note)
+
+
+def events_table(result: Result) -> Table:
+    """The events of the desk file: what the venues were told to do unasked, and why."""
+    rows = tuple(
+        (
+            one.kind.replace("_", " ") if one.kind != "adl" else "ADL",
+            one.venue,
+            ", ".join(one.coins) or "all",
+            moment(to_ns(one.start)),
+            "–" if one.end is None else moment(to_ns(one.end)),
+            _terms(one),
+            one.reason,
+        )
+        for one in result.desk.events
+    )
+    head = ("event", "venue", "coins", "from, UTC", "until", "what", "reason")
+    note = "Told by the desk file, not derived from the data; no strategy knew before."
+    return Table("What venues did unasked", head, rows, words=7, note=note)
+
+
+def _terms(event: Happening) -> str:
+    """What an event does, in words."""
+    if event.kind == "adl":
+        at = "the mark" if event.price is None else f"{event.price:,.8g}"
+        return f"{percent(event.share, 0)} of each {event.side} at {at}"
+    if event.kind == "recall":
+        return f"at most {event.available:,.8g} coins may be owed"
+    return {
+        "halt": "no fill, no exit",
+        "reduce_only": "only smaller positions",
+        "no_withdrawals": "cash stays there",
+    }[event.kind]
+
+
+def wallets_table(result: Result) -> Table:
+    """Equity of each wallet and the cash between them: at the end, and at its least and most."""
+    paths = [*zip(result.wallets, result.wallet_equity.T, strict=True)]
+    if result.in_transit.any():
+        paths.append(("in transit", result.in_transit))
+    paths.append(("total", result.equity))
+    digits, bars = digits_of(result), len(result.time_ns)
+    rows = tuple(
+        (
+            name,
+            *(decimal(float(value), digits) for value in (path[-1], path.min(), path.max())),
+        )
+        for name, path in paths
+        if bars
+    )
+    note = (
+        f"{result.desk.currency}, at closes; the wallets and what is in transit between them are the equity."
+    )
+    return Table("Where the money lay", ("wallet", "at the end", "least", "most"), rows, note=note)
 
 
 def assumptions_table(result: Result) -> Table:

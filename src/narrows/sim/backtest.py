@@ -12,6 +12,7 @@ from narrows import __version__
 from narrows.core.arrays import Float2D, Float3D, Int1D, read_only
 from narrows.core.config import Desk
 from narrows.core.errors import ConfigError, DataError, NarrowsError, StateError
+from narrows.core.event import AT_THE_OPEN
 from narrows.core.ledger import CATEGORIES, Ledger
 from narrows.core.panel import Panel
 from narrows.core.result import Fills, Provenance, Result
@@ -191,9 +192,8 @@ def run_hash(desk: Desk, strategy: Strategy) -> str:
 def _fills(trace: Trace, panel: Panel, lane: int) -> Fills:
     mine = trace.fill_where[:, 1] == lane
     where, what = trace.fill_where[mine], trace.fill_what[mine]
-    # a trade happens at the open of its bar, everything else at the close
     opened = panel.time_ns[where[:, 0]] - panel.bar_ns
-    time_ns = np.where(where[:, 3] == 0, opened, panel.time_ns[where[:, 0]])
+    time_ns = np.where(np.isin(where[:, 3], AT_THE_OPEN), opened, panel.time_ns[where[:, 0]])
     quantity, price, reference, fee, slip = what.T
     return Fills(time_ns, where[:, 2], quantity, price, reference, fee, slip, where[:, 3])
 

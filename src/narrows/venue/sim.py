@@ -4,7 +4,7 @@ import numpy as np
 
 from narrows.core.config import Desk
 from narrows.core.errors import Rejected
-from narrows.core.event import FILL_REASONS, Account, Bar, Event, Fill, Submit
+from narrows.core.event import AT_THE_OPEN, FILL_REASONS, Account, Bar, Event, Fill, Submit
 from narrows.core.panel import FIELDS, Panel
 from narrows.core.result import Result
 from narrows.core.spread import Spread
@@ -109,7 +109,7 @@ class SimVenue:
             quantity, price, _, fee, slip = what
             found.append(
                 Fill(
-                    time_ns=time_ns - self.panel.bar_ns if reason == 0 else time_ns,
+                    time_ns=time_ns - self.panel.bar_ns if reason in AT_THE_OPEN else time_ns,
                     client_id=self._ids.get(leg, "") if reason == 0 else "",
                     leg=leg,
                     quantity=quantity,
