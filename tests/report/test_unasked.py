@@ -19,7 +19,6 @@ from narrows.report.holdings import holdings
 from narrows.report.html import page
 from narrows.report.numbers import bars_of, blind_bars, forced, summary
 from narrows.report.tables import events_table, ledger_table, reasons_table, wallets_table
-
 from report.conftest import DESK
 
 EVENTS = """
