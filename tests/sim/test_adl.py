@@ -14,6 +14,7 @@ from narrows.sim.backtest import backtest
 from narrows.strategy.decider import decider
 from narrows.strategy.funding_carry import FundingCarry
 from tiny_market import (
+    ALL,
     INVERSE,
     NAN,
     PERP,
@@ -188,3 +189,48 @@ def test_trap_K_adl_of_the_hedge_on_one_venue_leaves_the_coins_on_the_other(
     assert result.liquidations == 0
     short = 200 if venue == "beta" else 150
     assert result.wallet_equity[-1].tolist() == approx([1500 - 150, 1500 + short])
+
+
+# --- taken again ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+@pytest.mark.parametrize(
+    ("capital", "keys", "back"),
+    [
+        (1000.0, {}, -10.0),  # all cash in coins: their value margins the short
+        (1000.0, {"taker_bps": 10.0}, -1000 / 100.1),  # what they could buy at first
+        (1500.0, {"collateral": ["USDT"]}, -10.0),  # 3 × 500 carry 1000
+        (1500.0, {"margin": "isolated"}, -10.0),  # a third of 1000 is posted again, of 500
+        (1200.0, {"collateral": ["USDT"]}, -9.0),  # 3 × (1200 − 900): all there is
+    ],
+)
+def test_a_hedge_is_taken_again_though_the_coins_fill_the_wallet(
+    share: float, capital: float, keys: dict[str, object], back: float
+) -> None:
+    """Hedging anew what is held is no growth: the margin of that leg decides, not room for new coins."""
+    panel = tiny_panel([SPOT, PERP], mark=([100.0] * 6, 100))
+    desk = tiny_desk(capital, events=[event("adl", 3, share=share)], **keys)
+    result = backtest(desk, panel, KeepEven(orders={0: (10.0, NAN)}))
+    assert result.position[2].tolist() == approx([-back, back])
+    assert result.position[3].tolist() == approx([-back, back * (1 - share)])
+    assert result.position[-1].tolist() == approx([-back, back], rel=2e-3)
+    assert result.liquidations == 0
+
+
+def test_a_hedge_is_taken_again_only_as_far_as_there_is_margin() -> None:
+    """Its short of 10 lost 300 by 130, and coins do not count: 3 × (1500 − 1000 − 300) / 130 at the most."""
+    prices = [100.0, 100.0, 130.0, 130.0, 130.0]
+    panel = tiny_panel([SPOT, PERP], mark=(prices, prices))
+    desk = tiny_desk(1500.0, events=[event("adl", 2)], collateral=["USDT"])
+    result = backtest(desk, panel, KeepEven(orders={0: (10.0, NAN)}))
+    assert result.position[2].tolist() == approx([10, 0])
+    assert result.position[-1].tolist() == approx([10, -3 * 200 / 130])
+
+
+def test_a_full_spread_still_grows_on_no_other_side() -> None:
+    """Long both legs is no hedge: what fills the wallet keeps the other from growing."""
+    panel = tiny_panel([SPOT, PERP], mark=([100.0] * 6, 100))
+    desk = tiny_desk(1000.0, events=[event("adl", 2)], taker_bps=10.0)
+    result = play(desk, panel, {0: (ALL, -9.0), 2: (ALL, 9.0)})
+    assert result.position[-1, 1] == 0.0

@@ -32,9 +32,7 @@ CASH = f"cash_and_carry:{SPOT}/{LATER}"
 PRICES = [100, 100, 100, 110, 110, 120]
 
 
-def short(
-    *events: Happening, orders: Orders | None = None, available: Column = NAN, **keys: Any
-) -> Result:
+def short(*events: Happening, orders: Orders | None = None, available: Column = NAN, **keys: Any) -> Result:
     """10 coins are borrowed and sold at 100 against a long perpetual."""
     panel = tiny_panel([SPOT, PERP], mark=(PRICES, PRICES), available=(available, NAN))
     return play(tiny_desk(3000.0, events=events, **keys), panel, orders or {0: (-10.0, 10.0)})
@@ -186,9 +184,11 @@ def test_on_hourly_bars_the_clocks_agree(clock: str) -> None:
 
 
 @pytest.mark.parametrize("clock", CLOCKS)
-@pytest.mark.parametrize(("minutes", "bars"), [(20, 6), (30, 4), (60, 2), (120, 2)])
+@pytest.mark.parametrize(
+    ("minutes", "bars"), [(20, 6), (30, 4), (40, 6), (45, 4), (60, 2), (90, 2), (120, 2)]
+)
 def test_of_whole_hours_every_clock_charges_all(clock: str, minutes: int, bars: int) -> None:
-    """From 07:00 on: the first bar after the first close."""
+    """From 07:00 on, the first close; the bars need not divide the hour, nor the hour the bars."""
     hours = minutes * bars / 60
     assert charged(clock, 1, 1 + bars, minutes * MINUTE_NS) == approx(hours)
 

@@ -7,7 +7,6 @@ import pytest
 
 from narrows.core.result import Result
 from tiny_market import (
-
     NAN,
     PERP,
     PERP_BETA,
@@ -32,7 +31,9 @@ SLICES = [[0.0, 0.1], [500.0, 0.5]]  # dollars: 90 % of the first 500 count, hal
 
 
 def haircuts(rows: Sequence[Sequence[float]], coin: str = "BTC", **keys: object) -> str:
-    return rule("collateral", coins=[coin], **{"floors_in": "usd", "haircuts": rows, "conversion_bps": 0.0, **keys})
+    return rule(
+        "collateral", coins=[coin], **{"floors_in": "usd", "haircuts": rows, "conversion_bps": 0.0, **keys}
+    )
 
 
 @pytest.mark.parametrize(("one", "other"), [(4.0, 6.0), (6.0, 4.0), (10.0, 0.0), (0.0, 10.0), (5.0, 5.0)])
@@ -86,13 +87,13 @@ def test_collateral_is_marked_on_the_book_of_its_own_venue(
     marks: tuple[Column, ...] = ([1, 1, alpha], 1, [1, 1, beta], 1, [100, 100, 105], [100, 100, 105])
     panel = tiny_panel([*USDE, PERP, PERP_BETA], mark=marks)
     desk = tiny_desk(2000.0, beta={"maintenance": 0.3}, maintenance=0.3)
-    bought: dict[str, Orders] = {
-        f"funding_carry:{USDE[n]}/{USDE[n + 1]}": {0: (900.0, 0.0)} for n in (0, 2)
-    }
+    bought: dict[str, Orders] = {f"funding_carry:{USDE[n]}/{USDE[n + 1]}": {0: (900.0, 0.0)} for n in (0, 2)}
     bought[f"cross_venue:{PERP}/{PERP_BETA}"] = {0: (-20.0, -20.0)}
     bought[f"cross_venue:{USDE[1]}/{USDE[3]}"] = {}
     result = play(desk, panel, {}, spreads=bought)
-    held = {leg.instrument: result.position[:, n].tolist() for n, leg in enumerate(result.legs) if leg.spread != 1}
+    held = {
+        leg.instrument: result.position[:, n].tolist() for n, leg in enumerate(result.legs) if leg.spread != 1
+    }
     assert [held[one][1] for one in (USDE[0], USDE[2], PERP, PERP_BETA)] == approx([900, 900, -20, -20])
     assert [held[one][2] for one in (PERP, PERP_BETA)] == approx(left)
     assert result.liquidations == left.count(0)
@@ -208,7 +209,7 @@ def test_trap_E_a_coin_is_collateral_for_its_short_with_the_haircut_on_record(
     price: float, liquidations: int
 ) -> None:
     """1 coin and 5000 behind a short of 1; alpha counts 95 % of the first million, 90 % of what follows."""
-    assert LAST == approx(1_291_666.67)
+    assert approx(1_291_666.67) == LAST
     prices = [100_000, 100_000, price]
     panel = tiny_panel([SPOT, PERP], mark=(prices, prices))
     result = play(tiny_desk(105_000.0, maintenance=0.02, haircut=None), panel, {0: (1.0, -1.0)})

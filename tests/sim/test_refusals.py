@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from narrows.core.arrays import Float2D
-from narrows.core.config import Desk
+from narrows.core.config import Desk, parse
 from narrows.core.errors import ConfigError, DataError, StateError
 from narrows.core.panel import Panel
 from narrows.core.result import Result
@@ -17,7 +17,7 @@ from narrows.sim.backtest import backtest, check_ledger
 from narrows.strategy.cash_and_carry import CashAndCarry
 from narrows.strategy.funding_carry import FundingCarry
 from narrows.strategy.protocol import Strategy
-from tiny_market import NAN, PERP, PERP_BETA, SPOT, Script, play, tiny_desk, tiny_panel
+from tiny_market import NAN, PERP, PERP_BETA, SPOT, Script, event, play, tiny_desk, tiny_panel
 
 SPOT_BETA = "BTC-USDT.beta"
 
@@ -137,6 +137,74 @@ def test_a_ledger_that_misses_the_change_in_equity_stops_the_run() -> None:
     for amount in (1.1e-6, -1.1e-6, NAN):
         with pytest.raises(StateError, match="the ledger misses the change in equity by"):
             check_ledger(off(amount))
+
+
+VENUE = "[venues.alpha]\n"
+EVENT = "[[events]]\nvenue = 'alpha'\nreason = 'r'\nstart = 2024-06-20\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (
+            EVENT + "kind = 'adl'\nshare = 0.0",
+            r"events\[0\]\.share: share 0\.0 leaves \(0, 1\]; give a fraction",
+        ),
+        (EVENT + "kind = 'adl'\nprice = -1.0", r"events\[0\]\.price: -1\.0 is negative"),
+        (EVENT + "kind = 'adl'\nend = 2024-06-21", r"events\[0\]\.end: end goes with all but adl"),
+        (EVENT + "kind = 'halt'", r"events\[0\]\.end: end goes with all but adl"),
+        (
+            EVENT + "kind = 'halt'\nend = 2024-06-19",
+            r"events\[0\]\.end: end .* is not after .*; give a later end",
+        ),
+        (EVENT + "kind = 'recall'\nend = 2024-06-21\navailable = -2.0", r"\.available: -2\.0 is negative"),
+        (
+            VENUE + "top_up = 'restore'\nmargin = 'isolated'",
+            r'alpha\.top_up: .* not topped up; use margin = "cross"',
+        ),
+        (
+            VENUE + "top_up = 'restore'\ntransfer_delay_h = 'never'",
+            r"alpha\.top_up: .* never arrive; give a delay",
+        ),
+        (VENUE + "top_up_at = 1.0", r"alpha\.top_up_at: 1\.0 leaves .*; give a margin ratio"),
+        (VENUE + "margin = 'portfolio'\naccount = 'separate'", r'alpha\.margin: .*; use account = "unified"'),
+        (VENUE + "coin_apr = { BTC = -0.1 }", r"alpha\.coin_apr\.BTC: -0\.1 a year; give a fraction"),
+        (VENUE + "price_band = 0.0", r"alpha\.price_band: 0\.0 is not positive"),
+        (VENUE + "debt_limit = -1.0", r"alpha\.debt_limit: -1\.0 is negative; inf: margin alone limits"),
+    ],
+)
+def test_what_a_desk_file_cannot_mean_is_one_line_with_path_and_remedy(text: str, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint) as error:
+        parse(f'[desk]\nname = "d"\n[universe]\n[strategy]\nname = "s"\n{text}\n', "my.toml")
+    assert str(error.value).startswith("my.toml: ")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys"),
+    [
+        ("adl", {"coins": ["ETH"]}),
+        ("adl", {"venue": "beta"}),
+        ("halt", {"venue": "beta"}),
+        ("recall", {"coins": ["SOL"]}),
+        ("reduce_only", {"coins": ["ETH"]}),
+        ("no_withdrawals", {"venue": "beta"}),
+    ],
+)
+def test_an_event_that_touches_nothing_is_refused(kind: str, keys: dict[str, object]) -> None:
+    desk = tiny_desk(events=[event("halt", 1), event(kind, 1, **keys)])
+    expected = rf"events\[1\]: {kind} touches no instrument; the universe has BTC-USDT\.alpha"
+    with pytest.raises(ConfigError, match=expected):
+        play(desk, market(), {})
+
+
+def test_a_coin_whose_haircut_nobody_knows_is_refused_with_three_remedies() -> None:
+    panel = tiny_panel(["FOO-USDT.alpha", "FOO-USDT-PERP.alpha"], mark=([100, 100], 100))
+    remedies = r"give haircut in \[venues\.alpha\], leave FOO out of collateral, or "
+    with pytest.raises(ConfigError, match=remedies):
+        play(tiny_desk(haircut=None), panel, {})
+    assert play(tiny_desk(haircut=None, collateral=["USDT"]), panel, {}).equity_end == 1000.0
+    assert play(tiny_desk(haircut=0.5), panel, {}).equity_end == 1000.0
 
 
 class Twin(FundingCarry, frozen=True, kw_only=True):

@@ -147,7 +147,7 @@ class Books:
         self.portfolio = plan.legs.portfolio
         self.legs = [LegBook(**facts) for facts in _facts_of(plan)]
         self.spreads = [SpreadBook(list(range(a, b))) for a, b in pairwise(plan.legs.first.tolist())]
-        scalars = ("limited", "collects", "restores", "bar_years", "loan_years")
+        scalars = ("limited", "collects", "restores", "bar_years", "bar_ns")
         terms = {
             name: getattr(plan.wallets, name).tolist() for name in Wallets._fields if name not in scalars
         }
@@ -164,7 +164,7 @@ class Books:
         ]
         for leg, rate in zip(self.legs, plan.leg_fx.tolist(), strict=True):
             leg.fx, leg.exchange = rate, rate / self.wallets[leg.wallet].fx
-        self.bar_years, self.loan_years = plan.wallets.bar_years, plan.wallets.loan_years
+        self.bar_years, self.bar_ns = plan.wallets.bar_years, plan.wallets.bar_ns
         self.params = list(params)
         self.bracket = bracket
         self.ledger = [[0.0] * len(CATEGORIES) for _ in range(len(self.legs) + len(self.wallets))]

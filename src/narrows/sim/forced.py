@@ -6,7 +6,7 @@ wallet to wallet. `sim/unasked.py` says the same in plain Python.
 
 from narrows.core.arrays import Float2D
 from narrows.core.cache import inlined
-from narrows.core.time import HOUR_NS
+from narrows.core.time import HOUR_NS, YEAR_H
 from narrows.risk.borrowing import BEGUN, STRUCK
 from narrows.risk.collateral import sold_for, to_repay
 from narrows.sim.layout import Legs, Market, State, Trace, Wallets
@@ -84,26 +84,32 @@ def loans(market: Market, legs: Legs, wallets: Wallets, state: State, t: int, i:
     """Interest on the borrowed coins of a leg, and what its owned coins earn.
 
     Where each begun hour is charged, the most that was owed in it pays for all of it; where the strike
-    of the clock is, what is owed then does.
+    of the clock is, what is owed then does. A bar may reach into several hours.
     """
     mark = state.mark[i]
     rate = market.borrow[t, legs.column[i]]
+    end = market.time_ns[t]
+    start = end - wallets.bar_ns
+    begun = (end - 1) // HOUR_NS - (start - 1) // HOUR_NS  # from the open on, before the close
+    struck = end // HOUR_NS - start // HOUR_NS  # after the open, to the close
     for k in range(state.quantity.shape[1]):
         quantity = state.quantity[i, k]
         if quantity < 0.0:
-            owed = -quantity
+            due = -quantity
             years = wallets.bar_years
             if legs.loan[i] == BEGUN:
-                owed = max(owed - state.charged[i, k], 0.0)
-                years = wallets.loan_years
-                state.charged[i, k] = max(state.charged[i, k], -quantity)
+                more = max(due - state.charged[i, k], 0.0) if start % HOUR_NS != 0 else 0.0
+                due = due * begun + more
+                years = 1.0 / YEAR_H
             elif legs.loan[i] == STRUCK:
-                years = wallets.loan_years if market.time_ns[t] % HOUR_NS == 0 else 0.0
-            pay(legs, state, i, k, -(owed * mark * rate * years), BORROW)
+                years = struck / YEAR_H
+            pay(legs, state, i, k, -(due * mark * rate * years), BORROW)
         elif quantity > 0.0 and legs.coin_apr[i] > 0.0:
             pay(legs, state, i, k, quantity * mark * legs.coin_apr[i] * wallets.bar_years, YIELD)
-        if state.charged[i, k] != 0.0 and market.time_ns[t] % HOUR_NS == 0:
-            state.charged[i, k] = 0.0
+        if begun > 0:
+            state.charged[i, k] = max(-quantity, 0.0)
+        else:
+            state.charged[i, k] = max(state.charged[i, k], -quantity)
 
 
 @inlined
@@ -176,15 +182,15 @@ def arrive(state: State, k: int) -> None:
 
 
 @inlined
-def spare(wallets: Wallets, state: State, v: int, k: int, worth: Float2D, total: float) -> float:
-    """Cash that a wallet can send, in the desk's currency.
+def spare(wallets: Wallets, state: State, v: int, w: int, k: int, worth: Float2D, total: float) -> float:
+    """Cash that wallet v can send to wallet w, in the desk's currency.
 
     Its own idle cash, no more than what it has beyond its share of the start, and no more than leaves
-    its margin ratio below the one at which it would send for cash itself.
+    its margin ratio below the one at which w sends for cash, and at which it would itself.
     """
     free = state.cash[v, k] - worth[v, 2]
     beyond = worth[v, 0] - wallets.share[v] * total / state.cash_fx[v]
-    margin = worth[v, 3] - worth[v, 4] / min(wallets.top_up_at[v], 1.0)
+    margin = worth[v, 3] - worth[v, 4] / min(wallets.top_up_at[v], wallets.top_up_at[w])
     sent: float = min(free, beyond, margin) * state.cash_fx[v]
     return sent
 
@@ -220,7 +226,7 @@ def restore(
             shut = t < market.acts.locked.shape[0] and market.acts.locked[t, v] == 1
             if v == w or shut or wallets.delay[v] < 0 or wallets.delay[w] < 0:
                 continue
-            amount = min(need, spare(wallets, state, v, k, worth, total))
+            amount = min(need, spare(wallets, state, v, w, k, worth, total))
             if amount > wallets.transfer_fee[v] and amount >= wallets.transfer_min[v]:
                 delay = max(wallets.delay[v], wallets.delay[w])
                 send(state, legs.wallet.shape[0], v, w, k, amount, wallets.transfer_fee[v], delay)

@@ -41,6 +41,7 @@ from narrows.sim.liquidation import (
 )
 from narrows.sim.physics import (
     TRADED,
+    alone,
     capacity,
     in_base,
     native,
@@ -197,7 +198,7 @@ def _book(legs: Legs, state: State, trace: Trace, row: int, k: int, total: float
 
 @inlined
 def _crowded(legs: Legs, s: int, long: float, short: float, position: Float1D, target: Float1D) -> bool:
-    """Whether a leg is to stay larger than there is room for now: then no other may grow."""
+    """Whether a leg is to stay larger than there is room for now: then others may only hedge it."""
     first = legs.first[s]
     for j in range(legs.first[s + 1] - first):
         ratio = legs.ratio[first + j]
@@ -205,6 +206,31 @@ def _crowded(legs: Legs, s: int, long: float, short: float, position: Float1D, t
         if target[j] * position[j] > 0.0 and abs(position[j]) > room:
             return True
     return False
+
+
+@inlined
+def _rehedged(
+    legs: Legs,
+    wallets: Wallets,
+    state: State,
+    i: int,
+    k: int,
+    worth: Float2D,
+    position: Float1D,
+    target: Float1D,
+) -> float:
+    """Size up to which a derivative of a crowded spread may grow: it hedges what another leg is to keep."""
+    first = legs.first[legs.spread[i]]
+    wanted = target[i - first] * legs.ratio[i]
+    hedge = 0.0
+    if legs.spot[i] == 0:
+        for j in range(first, legs.first[legs.spread[i] + 1]):
+            kept = position[j - first]
+            if abs(target[j - first]) < abs(kept):
+                kept = target[j - first]
+            if j != i and kept * target[j - first] > 0.0 and kept * legs.ratio[j] * wanted > 0.0:
+                hedge = max(hedge, abs(kept / legs.ratio[j] * legs.ratio[i]))
+    return alone(legs, wallets, state, i, k, hedge, worth) if hedge > 0.0 else 0.0
 
 
 @inlined
@@ -261,7 +287,9 @@ def _queue(
         if wanted == position[j]:
             continue
         room = long if wanted * legs.ratio[i] > 0.0 else short
-        limit = 0.0 if full else abs(legs.ratio[i]) * room
+        limit = abs(legs.ratio[i]) * room
+        if full:
+            limit = _rehedged(legs, wallets, state, i, k, worth, position, target)
         if wanted * position[j] > 0.0:
             limit = max(abs(position[j]), limit)
         wanted = min(max(wanted, -limit), limit)

@@ -114,7 +114,7 @@ class Wallets(NamedTuple):
     collects: int  # 1 = some venue collects debts
     restores: int  # 1 = some wallet sends for cash
     bar_years: float
-    loan_years: float  # at least an hour
+    bar_ns: int
 
 
 class State(NamedTuple):
@@ -350,7 +350,7 @@ def _wallet_facts(
         collects=int(any(limit < np.inf for limit, _ in debts)),
         restores=int(any(venue.top_up == "restore" for venue, _ in wallets)),
         bar_years=panel.bar_h / YEAR_H,
-        loan_years=max(panel.bar_h, 1.0) / YEAR_H,
+        bar_ns=panel.bar_ns,
     )
 
 

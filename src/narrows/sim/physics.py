@@ -235,7 +235,7 @@ def in_base(legs: Legs, state: State, i: int, quantity: float) -> float:
 
 @inlined
 def lendable(legs: Legs, state: State, i: int, k: int) -> float:
-    """Coins that a leg may owe: what is there to borrow, less what others owe or have queued; inf if unknown."""
+    """Coins that a leg may owe: less what others owe or have queued; inf where nothing limits it."""
     if not state.available[i] >= 0.0:
         return math.inf
     free: float = state.available[i]
@@ -335,6 +335,28 @@ def capacity_at(
             room = state.cash[w, k] + max(state.quantity[i, k], 0.0) * price - worth[w, 2]
             size = min(size, room / (abs(legs.ratio[i]) * price * (1.0 + legs.fee[i] + legs.half_spread[i])))
     return size if size > 0.0 and math.isfinite(size) else 0.0
+
+
+@inlined
+def alone(legs: Legs, wallets: Wallets, state: State, i: int, k: int, size: float, worth: Float2D) -> float:
+    """Size of a derivative, as far as its wallet can margin it while the other legs of its spread stay.
+
+    Base units. `size` is what it is to have; it weighs what it does there. `worth` as for `capacity`.
+    """
+    w = legs.wallet[i]
+    leverage = wallets.leverage[w]
+    room = leverage * worth[w, 3] - worth[w, 1]
+    if legs.isolated[i]:
+        room += leverage * state.posted[i, k]
+    else:
+        one = (1.0 if legs.inverse[i] else state.mark[i]) * state.exchange[i]
+        room += abs(state.quantity[i, k]) * one * burden(legs, i, state.quantity[i, k], state.mark[i])
+    unit = state.mark[i] * state.exchange[i]
+    if legs.quanto[i]:
+        unit /= state.fx[i]
+    weight = burden(legs, i, native(legs, state, i, size), state.mark[i])
+    carried = room / (unit * (weight + leverage * (legs.fee[i] + legs.half_spread[i])))
+    return min(size, carried) if carried > 0.0 else 0.0
 
 
 @inlined

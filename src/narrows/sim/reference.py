@@ -355,7 +355,7 @@ class Reference(Unasked):
         for leg, held, wanted, room in zip(legs, position, target, rooms, strict=False):
             leg.target = leg.quantity
             if wanted != held:
-                limit = 0.0 if full else room
+                limit = self.rehedged(leg, legs, position, target) if full else room
                 if wanted * held > 0.0:
                     limit = max(abs(held), limit)
                 within = min(max(wanted, -limit), limit)
@@ -371,6 +371,35 @@ class Reference(Unasked):
         for i in spread.legs:
             self.legs[i].target = self.legs[i].quantity + changes.get(self.legs[i].column, 0.0)
             self.reserve(i)
+
+    def rehedged(
+        self, leg: LegBook, legs: Sequence[LegBook], position: Sequence[float], target: Sequence[float]
+    ) -> float:
+        """Size up to which a derivative of a crowded spread may grow: a hedge of what another leg keeps."""
+        side = target[legs.index(leg)] * leg.ratio
+        hedge = 0.0
+        for other, held, wanted in zip(legs, position, target, strict=False):
+            kept = min(held, wanted, key=abs)
+            hedges = other is not leg and kept * wanted > 0.0 and kept * other.ratio * side > 0.0
+            if hedges and not leg.spot:
+                hedge = max(hedge, abs(kept / other.ratio * leg.ratio))
+        return self.alone(leg, hedge) if hedge > 0.0 else 0.0
+
+    def alone(self, leg: LegBook, size: float) -> float:
+        """As far as its wallet can margin it while the other legs stay, the size of a derivative."""
+        i, wallet = self.legs.index(leg), self.wallets[leg.wallet]
+        room = wallet.leverage * wallet.margin_equity - wallet.gross
+        if leg.isolated:
+            room += wallet.leverage * leg.posted
+        else:
+            one = (1.0 if leg.inverse else leg.mark) * leg.exchange
+            room += abs(leg.quantity) * one * self.burden(i, leg.quantity, leg.mark)
+        unit = leg.mark * leg.exchange
+        if leg.quanto:
+            unit /= leg.fx
+        weight = self.burden(i, self.native(leg, size), leg.mark)
+        carried = room / (unit * (weight + wallet.leverage * leg.trading_cost))
+        return min(size, carried) if carried > 0.0 else 0.0
 
     def reserve(self, i: int) -> None:
         """Take what a leg has queued out of what later spreads may use."""

@@ -61,18 +61,20 @@ class Unasked(Books):
         """Interest on borrowed coins, for each begun hour once where the venue counts so; what owned earn."""
         leg = self.legs[i]
         owed = max(-leg.quantity, 0.0)
+        strikes = range(-(-(self.times[t] - self.bar_ns) // HOUR_NS) * HOUR_NS, self.times[t] + 1, HOUR_NS)
+        begun = [strike for strike in strikes if strike < self.times[t]]
         if owed > 0.0:
             due, years = owed, self.bar_years
             if leg.loan == EACH_BEGUN_HOUR:
-                due, years = max(owed - leg.charged, 0.0), self.loan_years
-                leg.charged = max(leg.charged, owed)
+                inside = self.times[t] - self.bar_ns not in begun  # an hour was running at the open
+                due = owed * len(begun) + (max(owed - leg.charged, 0.0) if inside else 0.0)
+                years = 1.0 / YEAR_H
             elif leg.loan == ON_THE_HOUR:
-                years = self.loan_years if self.times[t] % HOUR_NS == 0 else 0.0
+                years = len([strike for strike in strikes if strike > self.times[t] - self.bar_ns]) / YEAR_H
             self.pay(i, -(due * leg.mark * self.rows["borrow"][t][leg.column] * years), "borrow")
         elif leg.quantity > 0.0 and leg.coin_apr > 0.0:
             self.pay(i, leg.quantity * leg.mark * leg.coin_apr * self.bar_years, "collateral_yield")
-        if self.times[t] % HOUR_NS == 0:
-            leg.charged = 0.0
+        leg.charged = owed if begun else max(leg.charged, owed)
 
     def deleverage(self, t: int) -> None:
         """ADL takes a share of the positions on the side that won."""
@@ -171,12 +173,12 @@ class Unasked(Books):
                 wallet.cash += due / wallet.fx
             wallet.coming.append(0.0)
 
-    def spare(self, v: int, total: float) -> float:
-        """What a wallet can send: idle, beyond its share of the start, and not needed as margin."""
+    def spare(self, v: int, w: int, total: float) -> float:
+        """What wallet v can send to w: idle, beyond its share of the start, and not needed as margin."""
         wallet = self.wallets[v]
         free = wallet.cash - wallet.reserved
         beyond = wallet.equity - wallet.share * total / wallet.fx
-        margin = wallet.margin_equity - wallet.maintenance / min(wallet.top_up_at, 1.0)
+        margin = wallet.margin_equity - wallet.maintenance / min(wallet.top_up_at, self.wallets[w].top_up_at)
         return min(free, beyond, margin) * wallet.fx
 
     def restore(self, t: int, total: float) -> float:
@@ -193,7 +195,7 @@ class Unasked(Books):
                 locked = self.act("locked", t, v, 0) == 1
                 if v == w or locked or min(source.delay, to.delay) < 0:
                     continue
-                amount = min(need, self.spare(v, total))
+                amount = min(need, self.spare(v, w, total))
                 if amount > source.transfer_fee and amount >= source.transfer_min:
                     source.cash -= amount / source.fx
                     to.coming[max(source.delay, to.delay) - 1] += amount - source.transfer_fee
