@@ -28,6 +28,7 @@ picture: setup ## render the report that the README shows (needs chromium)
 	@scripts/picture
 
 studies: setup ## run the studies of real data, write docs/studies (needs chromium and the data)
+	@.venv/bin/python scripts/studies/collateral.py
 	@PYTHONPATH=scripts .venv/bin/python -m studies
 
 lock: setup ## renew requirements.lock (needs uv)

@@ -69,6 +69,13 @@ judged_on = "mark"
 liquidation_fee = 0.01
 partial = "none"
 tiers = [[0, 5000, 0.02, 0, 50], [5000, inf, 0.1, 400, 5]]
+[[borrow]]
+effective_from = 2024-06-22
+source = "made up"
+confidence = "high"
+charged = "struck"
+unrealised = false
+repaid_to = 0.5
 [[funding]]
 effective_from = 2019-01-02
 source = "made up"

@@ -144,6 +144,7 @@ def test_a_backtest_goes_on_when_a_coin_it_holds_is_gone(folder: Folder) -> None
     taker_bps = 5.0
     maintenance = 0.02
     liquidation_fee_bps = 50
+    haircut = 0.05
     """
     desk = parse(text)
     result = backtest(desk, load_panel(desk))

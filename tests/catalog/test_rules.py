@@ -21,8 +21,9 @@ def blocks(kind: str) -> list[str]:
 
 def test_the_how_to_page_works_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (venue,), (use, bring) = blocks("toml"), blocks("python")
-    Path("nova.toml").write_text(venue, "utf-8")
+    (venue, *more), (use, bring) = blocks("toml"), blocks("python")
+    parts = [block.replace('venue = "nova"\n', "", 1) for block in more]
+    Path("nova.toml").write_text("\n".join([venue, *parts]), "utf-8")
     Path("tiers.json").write_text(
         json.dumps({"data": [{"minSz": "0", "maxSz": "50", "mmr": "0.03", "maxLever": "10"}]}), "utf-8"
     )

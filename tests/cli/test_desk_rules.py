@@ -93,7 +93,7 @@ def stored(tmp_path: Path) -> Folder:
     return folder
 
 
-FEES = "taker_bps = 5.0\n"
+FEES = "taker_bps = 5.0\nhaircut = 0.05\n"
 
 
 @pytest.mark.parametrize(

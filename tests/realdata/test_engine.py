@@ -105,7 +105,7 @@ def test_a_short_margined_alone_dies_in_the_sol_rally_and_lives_in_one_account(c
     day = alone.fills.liquidations.time_ns[0]
     assert closed_at(2023, 1, 1, 0) < day < closed_at(2023, 1, 31, 0)
 
-    together = held(catalogue, *window, f'account = "unified"\nmax_leverage = 1.0\n{OKX}')
+    together = held(catalogue, *window, f'account = "unified"\nhaircut = 0.05\nmax_leverage = 1.0\n{OKX}')
     assert together.fills.time_ns[0] == closed_at(2022, 12, 29, 0)
     assert together.liquidations == together.liquidations_high_low == 0
     assert np.max(together.margin_ratio) < 0.1

@@ -124,6 +124,8 @@ catalog = "{catalog}"
 instruments = ["AVAX-USDT.binance", "AVAX-USDT-PERP.binance"]
 [strategy]
 name = "funding_carry"
+[venues.binance]
+haircut = 0.05
 """
 
 

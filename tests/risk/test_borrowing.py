@@ -9,9 +9,6 @@ from hypothesis import strategies as st
 
 from narrows.core.time import DAY_NS, HOUR_NS, MINUTE_NS
 from narrows.risk.borrowing import (
-    BEGUN,
-    CONTINUOUS,
-    STRUCK,
     clock_of,
     hours_charged,
     interest,
@@ -21,6 +18,7 @@ from narrows.risk.borrowing import (
     recalled,
 )
 from narrows.rulebook import BorrowRule
+from narrows.rulebook.coins import BEGUN, CONTINUOUS, STRUCK
 from risk import plain_collateral as plain
 
 approx = pytest.approx

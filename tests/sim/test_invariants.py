@@ -61,6 +61,11 @@ def drawn(seed: int, flat: bool, bracket: tuple[int, int] = (0, 1), **keys: Any)
     }
     desk = replace(desk, venues=venues, rules=() if flat else desk.rules)  # a new rule may liquidate
     if flat:
+        venues = {
+            name: replace(venue, margin="cross") if venue.margin == "portfolio" else venue
+            for name, venue in desk.venues.items()
+        }  # the rules of a portfolio are the desk's own, which may change
+        desk = replace(desk, venues=venues)
         desk = replace(desk, events=())
         level = rng.uniform(29_000, 31_000, len(panel.instruments))
         for name in (*PRICES, "settlement"):

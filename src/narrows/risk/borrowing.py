@@ -9,10 +9,7 @@ import math
 
 from narrows.core.cache import compiled
 from narrows.core.time import HOUR_NS, MINUTE_NS
-from narrows.rulebook.coins import BorrowRule
-
-BEGUN, STRUCK, CONTINUOUS = range(3)
-STYLES = {"begun": BEGUN, "struck": STRUCK, "continuous": CONTINUOUS}
+from narrows.rulebook.coins import BEGUN, CONTINUOUS, STYLES, BorrowRule
 
 
 def clock_of(rule: BorrowRule) -> tuple[int, int, int]:

@@ -10,6 +10,9 @@ import numpy as np
 from narrows.core.arrays import Float1D, read_only
 from narrows.core.config import require
 
+BEGUN, STRUCK, CONTINUOUS = range(3)  # which hours of a loan are charged: see `narrows.risk.borrowing`
+STYLES = {"begun": BEGUN, "struck": STRUCK, "continuous": CONTINUOUS}
+
 
 class Slice(NamedTuple):
     """One row of a table of haircuts, ``[floor, haircut]``: from `floor` on ``1 − haircut`` counts."""
@@ -63,6 +66,8 @@ class BorrowRule(msgspec.Struct, frozen=True, kw_only=True):
         not recorded.
     repaid_to : float
         Share of `overdraft_limit` still owed after that; 0 = all is repaid.
+    unrealised : bool
+        Whether losses of open positions are owed too; else only what has been realised is.
     interest_free : float
         The part of a negative balance that costs nothing.
     penalty_power : int
@@ -76,6 +81,7 @@ class BorrowRule(msgspec.Struct, frozen=True, kw_only=True):
     loan_limit: float | None = None
     overdraft_limit: float | None = None
     repaid_to: float = 0.0
+    unrealised: bool = True
     interest_free: float = 0.0
     penalty_power: int = 0
 

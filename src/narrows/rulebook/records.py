@@ -143,6 +143,7 @@ class _Borrow(_CoinRow, frozen=True, kw_only=True):
     loan_limit: float | None = None
     overdraft_limit: float | None = None
     repaid_to: float | None = None
+    unrealised: bool | None = None
     interest_free: float | None = None
     penalty_power: int | None = None
 

@@ -65,6 +65,7 @@ def move_marks(market: Market, legs: Legs, state: State, t: int) -> None:
                 state.ledger[i, BASIS, k] += profit * state.fx[i]
                 if not legs.spot[i]:
                     state.cash[wallet, k] += profit * state.exchange[i]
+                    state.unsettled[i, k] += profit * state.exchange[i]
                     if legs.isolated[i]:
                         state.posted[i, k] += profit * state.exchange[i]
 

@@ -65,6 +65,7 @@ class LegBook:
     fx: float = 1.0
     exchange: float = 1.0
     charged: float = 0.0
+    unsettled: float = 0.0
     available: float = math.nan
 
     @property
@@ -99,6 +100,7 @@ class WalletBook:
     cash_borrow_apr: float
     share: float
     debt_limit: float
+    unrealised: bool
     debt_kept: float
     top_up_at: float
     delay: int
@@ -195,6 +197,7 @@ class Books:
         for w, wallet in enumerate(self.wallets):
             wallet.debt_limit = float(plan.wallets.debt_limit[w])
             wallet.debt_kept = float(plan.wallets.debt_kept[w])
+            wallet.unrealised = bool(plan.wallets.unrealised[w])
 
     # -- what moves money
 
@@ -220,6 +223,8 @@ class Books:
         leg = self.legs[i]
         if leg.isolated:
             self.post(i, quantity, price)
+        if leg.quantity * quantity < 0.0:
+            leg.unsettled *= max(1.0 - abs(quantity) / abs(leg.quantity), 0.0)
         if leg.inverse:
             coins = -(quantity * (1.0 / leg.mark - 1.0 / price))
             leg.coin += coins

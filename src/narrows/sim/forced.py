@@ -7,8 +7,8 @@ wallet to wallet. `sim/unasked.py` says the same in plain Python.
 from narrows.core.arrays import Float2D
 from narrows.core.cache import inlined
 from narrows.core.time import HOUR_NS, YEAR_H
-from narrows.risk.borrowing import BEGUN, STRUCK
 from narrows.risk.collateral import sold_for, to_repay
+from narrows.rulebook.coins import BEGUN, STRUCK
 from narrows.sim.layout import Legs, Market, State, Trace, Wallets
 from narrows.sim.physics import (
     BORROW,
@@ -133,9 +133,14 @@ def deleverage(market: Market, legs: Legs, state: State, trace: Trace, t: int) -
 def repay(market: Market, legs: Legs, wallets: Wallets, state: State, trace: Trace, t: int, k: int) -> None:
     """Sell collateral of each wallet whose debt has passed its limit, at the mark with the book's costs."""
     for w in range(state.cash.shape[0]):
-        if not state.cash[w, k] < 0.0:
+        balance = state.cash[w, k]
+        if not wallets.unrealised[w]:
+            for i in range(legs.wallet.shape[0]):
+                if legs.wallet[i] == w:
+                    balance -= state.unsettled[i, k]
+        if not balance < 0.0:
             continue
-        owed = to_repay(state.cash[w, k], wallets.debt_limit[w], wallets.debt_kept[w])
+        owed = to_repay(balance, wallets.debt_limit[w], wallets.debt_kept[w])
         for n in range(legs.sale.shape[0]):
             i = legs.sale[n]
             row = legs.haircuts.first[i]

@@ -371,8 +371,7 @@ def run(
     decide : native Decider
     params : (K, P), one row a lane
     bracket : (K,), 1 = judge liquidation at high and low too
-    trace : Trace
-        Row 0 is bar `start`. Rows of zero length are not written.
+    trace : Trace, row 0 is bar `start`; rows of zero length are not written
 
     Returns
     -------

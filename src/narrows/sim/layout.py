@@ -24,7 +24,7 @@ from narrows.core.time import YEAR_H
 from narrows.risk.collateral import Haircuts, sale_order
 from narrows.risk.margin import Tiers
 from narrows.sim.rates import first_rates, money_of
-from narrows.sim.terms import Terms, changes, debt, portfolio_rule, terms
+from narrows.sim.terms import Debt, Terms, changes, debt, portfolio_rule, terms
 from narrows.sim.together import Portfolio, portfolio_of
 from narrows.strategy.decider import MEMORY
 
@@ -105,6 +105,7 @@ class Wallets(NamedTuple):
     cash_borrow_apr: Float1D
     share: Float1D  # of the desk's capital at the start
     debt_limit: Float1D  # most that the cash may be below zero, its currency; inf = as margin allows
+    unrealised: Int1D  # 1 = losses of open positions are owed too
     debt_kept: Float1D  # share of that limit that a forced repayment leaves
     top_up_at: Float1D  # margin ratio at which cash is sent for; inf = never
     delay: Int1D  # bars until what is sent from here, or to here, arrives; -1 = never
@@ -123,6 +124,7 @@ class State(NamedTuple):
     cash: Float2D  # (W, K) in the currency of the wallet
     quantity: Float2D  # (L, K) base units; quote units if inverse; coins per unit of price if quanto
     coin: Float2D  # (L, K) profit kept in coin (inverse legs)
+    unsettled: Float2D  # (L, K) of the wallet's cash, what of it open positions have not realised
     charged: Float2D  # (L, K) borrowed coins that the running hour is paid for
     available: Float1D  # (L,) coins that may be borrowed
     transit: Float3D  # (W, D, K) on its way to a wallet, desk's currency, by bars until it arrives
@@ -328,17 +330,18 @@ def _wallet_facts(
     wallets: Sequence[tuple[Venue, float]],
     money: Sequence[int],
     leverage: Sequence[float],
-    debts: Sequence[tuple[float, float]],
+    debts: Sequence[Debt],
 ) -> Wallets:
-    """The facts of all wallets; `debts` is the limit of each and what of it a forced repayment leaves."""
+    """The facts of all wallets."""
     return Wallets(
         money=_ints(money),
         leverage=_floats(leverage),
         cash_apr=_floats(v.cash_apr for v, _ in wallets),
         cash_borrow_apr=_floats(v.cash_borrow_apr for v, _ in wallets),
         share=_floats(share for _, share in wallets),
-        debt_limit=_floats(limit for limit, _ in debts),
-        debt_kept=_floats(kept for _, kept in debts),
+        debt_limit=_floats(one.limit for one in debts),
+        debt_kept=_floats(one.kept for one in debts),
+        unrealised=_ints(one.unrealised for one in debts),
         top_up_at=_floats(v.top_up_at if v.top_up == "restore" else np.inf for v, _ in wallets),
         delay=_ints(
             -1 if v.transfer_delay_h == "never" else max(_bars(v.transfer_delay_h, panel), 1)
@@ -347,7 +350,7 @@ def _wallet_facts(
         transfer_fee=_floats(v.transfer_fee for v, _ in wallets),
         transfer_min=_floats(v.transfer_min for v, _ in wallets),
         limited=int(np.isfinite(panel.available).any()),
-        collects=int(any(limit < np.inf for limit, _ in debts)),
+        collects=int(any(one.limit < np.inf for one in debts)),
         restores=int(any(venue.top_up == "restore" for venue, _ in wallets)),
         bar_years=panel.bar_h / YEAR_H,
         bar_ns=panel.bar_ns,
@@ -448,6 +451,7 @@ def initial_state(layout: Layout, lanes: int) -> State:
         cash=np.repeat((capital / layout.wallet_fx)[:, None], lanes, axis=1).copy(),
         quantity=np.zeros((count, lanes)),
         coin=np.zeros((count, lanes)),
+        unsettled=np.zeros((count, lanes)),
         charged=np.zeros((count, lanes)),
         available=np.full(count, np.nan),
         transit=np.zeros((wallet_count, max(int(layout.wallets.delay.max(initial=1)), 1), lanes)),

@@ -105,6 +105,9 @@ def swap(legs: Legs, state: State, i: int, k: int, change: float, price: float, 
     mark = state.mark[i]
     if legs.isolated[i]:
         post(legs, state, i, k, change, price)
+    held = state.quantity[i, k]
+    if held * change < 0.0:
+        state.unsettled[i, k] *= max(1.0 - abs(change) / abs(held), 0.0)
     if legs.inverse[i]:
         coins = -coin_profit(change, mark, price)
         state.coin[i, k] += coins

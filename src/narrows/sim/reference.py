@@ -162,6 +162,7 @@ class Reference(Unasked):
                 self.book(i, "basis", profit * leg.fx)
                 if not leg.spot:
                     self.wallets[leg.wallet].cash += profit * leg.exchange
+                    leg.unsettled += profit * leg.exchange
                     if leg.isolated:
                         leg.posted += profit * leg.exchange
 

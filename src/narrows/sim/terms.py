@@ -9,11 +9,10 @@ from narrows.core.config import Desk, Venue
 from narrows.core.errors import ConfigError
 from narrows.core.instrument import Instrument
 from narrows.core.units import from_bps
-from narrows.risk.borrowing import BEGUN, CONTINUOUS, STRUCK
 from narrows.rulebook import FeeRule, MarginRule, PortfolioRule, Rulebook, SettlementRule, load
+from narrows.rulebook.coins import STYLES
 
 WHOLE, BY_TIER, BY_SHARE = range(3)  # how a venue liquidates, as in physics
-CHARGED = {"begun": BEGUN, "struck": STRUCK, "continuous": CONTINUOUS}
 PARTIAL = {"none": WHOLE, "tier": BY_TIER, "share": BY_SHARE}
 BORROW_MAINTENANCE = (
     0.10  # of what is borrowed: a margin level of 1.1, as in Binance's cross margin; twice that to borrow
@@ -126,7 +125,7 @@ def _terms(desk: Desk, one: Instrument, venue: Venue, time_ns: int) -> Terms:
         along=venue.delivery == "along" and one.kind == "future",
         haircut=_haircut(book, one, venue, time_ns),
         coin_apr=venue.coin_apr.get(one.base, 0.0),
-        loan=CHARGED["continuous" if owed is None or owed.every_h != 1.0 else owed.charged],
+        loan=STYLES["continuous" if owed is None or owed.every_h != 1.0 else owed.charged],
         detect_h=venue.detect_h,
         band=math.inf if venue.price_band is None else venue.price_band,
         upkeep=_upkeep(book, one, venue, time_ns),
@@ -169,17 +168,34 @@ def portfolio_rule(desk: Desk, one: Instrument, time_ns: int) -> PortfolioRule:
         raise ConfigError(error.what, f"desk {desk.name}: {error.where}", remedy) from None
 
 
-def debt(desk: Desk, wallet: str, venue: Venue, currency: str, time_ns: int) -> tuple[float, float]:
-    """How far below zero a wallet's cash may be, and the share of that which a forced repayment leaves.
+class Debt(NamedTuple):
+    """How far below zero a wallet's cash may be.
 
-    The desk's limit, else the rulebook's; where neither says one, margin alone is the limit.
+    Attributes
+    ----------
+    limit : float
+        Beyond it collateral is sold; inf = margin alone is the limit.
+    kept : float
+        Share of it that is still owed afterwards.
+    unrealised : bool
+        Whether losses of open positions are owed too.
     """
+
+    limit: float
+    kept: float
+    unrealised: bool
+
+
+def debt(desk: Desk, wallet: str, venue: Venue, currency: str, time_ns: int) -> Debt:
+    """What a wallet may owe: the desk's limit, else the rulebook's; where neither says one, margin alone."""
     rule = rules_of(desk).known_of_coin(wallet.partition(":")[0], currency, time_ns)[1]
-    kept = 0.0 if rule is None else rule.repaid_to
-    if venue.debt_limit is not None:
-        return venue.debt_limit, kept
-    limit = None if rule is None else rule.overdraft_limit
-    return math.inf if limit is None else limit, kept
+    said = None if rule is None else rule.overdraft_limit
+    limit = said if venue.debt_limit is None else venue.debt_limit
+    return Debt(
+        math.inf if limit is None else limit,
+        0.0 if rule is None else rule.repaid_to,
+        rule is None or rule.unrealised,
+    )
 
 
 def _delivery_fee(book: Rulebook, one: Instrument, venue: Venue, time_ns: int) -> float:

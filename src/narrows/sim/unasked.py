@@ -87,9 +87,14 @@ class Unasked(Books):
     def repay(self, t: int) -> None:
         """Sell collateral of each wallet whose debt has passed its limit, what counts most first."""
         for w, wallet in enumerate(self.wallets):
-            if not wallet.cash < 0.0:
+            balance = wallet.cash
+            if not wallet.unrealised:
+                for leg in self.legs:
+                    if leg.wallet == w:
+                        balance -= leg.unsettled
+            if not balance < 0.0:
                 continue
-            owed = to_repay(wallet.cash, wallet.debt_limit, wallet.debt_kept)
+            owed = to_repay(balance, wallet.debt_limit, wallet.debt_kept)
             for i in self.sale:
                 leg = self.legs[i]
                 first, last = self.haircuts.first[i : i + 2]

@@ -1,0 +1,64 @@
+"""How much collateral a hedge needs, by account structure; writes docs/studies/survival-by-structure.*.
+
+Market data come from the folder that NARROWS_DATA names (default ../shared/data), the runs from
+collateral_runs.py, the search from collateral_search.py and collateral_quarters.py. The answers are kept as
+CSV beside the page, and page and figure are made from them alone: with --page nothing is run again.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from collateral_figure import svg
+from collateral_quarters import Held, all_held
+from collateral_runs import ROOT, catalogues
+from collateral_search import Answer, read, searched, written
+from collateral_words import TITLE, page, panels
+
+DATA = Path(os.environ.get("NARROWS_DATA") or ROOT.parent / "shared" / "data")
+PAGE = Path("docs") / "studies" / "survival-by-structure.md"
+FIGURE, ANSWERS, STARTS = (
+    PAGE.with_suffix(".svg"),
+    PAGE.with_suffix(".csv"),
+    PAGE.with_name(f"{PAGE.stem}-90-days.csv"),
+)
+
+
+def kept() -> tuple[list[Answer], list[Held]]:
+    """The answers that stand beside the page."""
+    return read((ROOT / ANSWERS).read_text("utf-8"), Answer), read((ROOT / STARTS).read_text("utf-8"), Held)
+
+
+def found(data: Path) -> tuple[list[Answer], list[Held]]:
+    """All answers, from market data in a folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        catalog = catalogues(data, Path(folder))
+        return searched(catalog), all_held(catalog)
+
+
+def files(answers: Sequence[Answer], starts: Sequence[Held]) -> dict[Path, str]:
+    """Everything that is written, by its place in the repository."""
+    texts = {ANSWERS: written(answers), STARTS: written(starts)}
+    answers, starts = read(texts[ANSWERS], Answer), read(texts[STARTS], Held)
+    return texts | {FIGURE: svg(TITLE, panels(answers, starts)), PAGE: page(answers, starts)}
+
+
+def main() -> None:
+    """Write the page; with --check only say whether it is as it would be written; --page: from what is kept."""
+    made = files(*(kept() if "--page" in sys.argv else found(DATA)))
+    if "--check" in sys.argv:
+        stale = [
+            str(place)
+            for place, text in made.items()
+            if not (ROOT / place).is_file() or (ROOT / place).read_text("utf-8") != text
+        ]
+        sys.exit(f"{', '.join(stale)} not what the data give: run this script" if stale else 0)
+    for place, text in made.items():
+        (ROOT / place).write_text(text, "utf-8")
+        print(f"wrote {place}")
+
+
+if __name__ == "__main__":
+    main()
