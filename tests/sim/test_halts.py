@@ -6,7 +6,7 @@ import pytest
 
 from narrows.core.config import Happening
 from narrows.core.result import Result
-from tiny_market import PERP, PERP_BETA, SPOT, Orders, event, play, reasons, tiny_desk, tiny_panel
+from tiny_market import NAN, PERP, PERP_BETA, SPOT, Orders, event, play, reasons, tiny_desk, tiny_panel
 
 approx = pytest.approx
 
@@ -46,13 +46,13 @@ def test_a_halt_is_of_its_coins_and_venue_and_holds_both_legs() -> None:
 
 
 def test_a_halted_position_is_still_marked_funded_and_liquidated() -> None:
-    prices = [100, 100, 100, 150]
-    panel = tiny_panel([SPOT, PERP], mark=([100] * 4, prices), funding=([float("nan")] * 4, [0.01] * 4))
+    prices = [100, 100, 100, 210]
+    panel = tiny_panel([SPOT, PERP], mark=([100] * 4, prices), funding=([NAN] * 4, [0.01] * 4))
     desk = tiny_desk(500.0, events=[event("halt", 2, bars=9)])
-    result = play(desk, panel, {0: (0.0, -10.0), 2: (0.0, 0.0)})
-    assert result.ledger.by_category["funding"] == approx(10 + 10 + 15)
+    result = play(desk, panel, {0: (0.0, -5.0), 2: (0.0, 0.0)})
+    assert result.ledger.by_category["funding"] == approx(0.05 * (100 + 100 + 210))
     assert reasons(result) == ["liquidation"]
-    assert result.fills.reference[-1] == 150.0
+    assert result.fills.reference[-1] == 210.0
 
 
 REDUCING = [

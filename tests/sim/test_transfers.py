@@ -217,6 +217,7 @@ def test_two_wallets_that_both_restore_make_no_loops_and_nothing_from_nothing(
     paths = [[100.0, 100.0, *(100 * move[side] for move in moves)] for side in (0, 1)]
     paths = [path + path[-1:] * still for path in paths]
     keys: dict[str, Any] = {
+        "maintenance": 0.05,
         "top_up": "restore",
         "top_up_at": level,
         "transfer_delay_h": delay,
