@@ -68,8 +68,8 @@ ASSUMED = """## What is assumed
 - **The share**, 50 % or 100 %, is given and not derived from a rank: queues and insurance funds are not in these data.
 - **Hedged again at the next open** after it is noticed, if both legs are then within 3× of the equity; else the leg that
   lacks a partner is closed there. That is so *in full* in January 2023, and of ¾ there when it is noticed after {late} hours.
-  *Separate, isolated* cannot take the leg again, because the simulator gives a wallet whose coins are no margin no room to
-  grow, and closes an hour later. What is closed earns and pays no more, and may end higher for it. So that a spot wallet that is full can pay for it, hedges with ADL are {spare:.1%} smaller.
+  What is closed earns and pays no more, and may end higher for it. So that a spot wallet that is full can pay for it, hedges
+  with ADL are {spare:.1%} smaller.
 - **Haircut**: neither SOL nor AVAX is on record where it is held here. {haircut:.0%} is assumed, what the rulebook has of SOL at
   Binance. Debt limits are on record: {okx_limit:,.0f} USDT at OKX, {binance_limit:,.0f} at Binance.
 - **Portfolio margin** is the rulebook's at each date. OKX's grid (moves of up to 25 %, far ones at half) is on record with low
@@ -98,8 +98,9 @@ FOUND = """## What it shows
   dead wallet lost, the other one had won. What is lost for good is what the survivors still earn or pay.
 - **One wallet pays for it by shrinking.** In the rally of January 2023 the long hedge owes what its perpetual loses, and the
   venue sells coins whenever that passes the limit: {sold} of them by the end, {sold_full} in full. It ends at {sold_left}.
-- **ADL at the middle of the hour kills nobody who would have lived.** It takes the leg that wins: what is left is
-  owned coins, which need no margin by tiers, or owed coins that the wallet can carry until the next open. It costs from {least} (a
+- **ADL at the middle of the hour kills {killed} of {would_live} runs that would have lived**, all with isolated margin: the
+  perpetual is taken again far down with what little is posted for it, and the way back ends it. Else ADL kills nobody: it
+  takes the leg that wins, and what is left is owned coins, which need no margin by tiers, or owed coins that the wallet can carry until the next open. It costs from {least} (a
   gain) to {most} of the capital at 100 %, and half of that, within {half_error:.1f} points, at 50 %.
 - **The price of it is a guess, and the guess decides the sign.** At the open of the hour every one of the {episodes} hedges
   loses, {open_least} to {open_most}; at its extreme every one gains, {end_least} to {end_most}. Who is closed at
@@ -245,7 +246,8 @@ def _check(found: Survival) -> None:
         before = found.case(case.study.window.name, case.long, 0.0)
         for name in COMPARED:
             same = outcome(case.runs[name]) == outcome(before.runs[name])
-            _hold(same, f"ADL kills nobody: {case.study.window.title}, {name}")
+            alone = name == "separate, isolated"
+            _hold(same or alone, f"ADL kills isolated hedges only: {case.study.window.title}, {name}")
     cross = [(at, [found.cost(at, "unified, cross", way, 0) for way in WAYS]) for at in found.episodes]
     _hold(
         all(costs[0] > 0.0 > costs[-1] for _, costs in cross), "ADL at the open loses, at the extreme gains"
@@ -287,6 +289,18 @@ def _deaths(found: Survival) -> dict[str, str]:
     }
 
 
+def _killed(found: Survival) -> dict[str, str]:
+    """How many runs died with ADL of those that live without it."""
+    lives = [
+        (case, name)
+        for case in found.cases
+        for name in COMPARED
+        if case.share and outcome(found.case(case.study.window.name, case.long, 0.0).runs[name]) == "lives"
+    ]
+    dead = sum(outcome(case.runs[name]) != "lives" for case, name in lives)
+    return {"killed": f"{dead}", "would_live": f"{len(lives)}"}
+
+
 def _prices(found: Survival) -> dict[str, str | float]:
     """Numbers of the points on what an ADL costs."""
     cross = "unified, cross"
@@ -302,6 +316,7 @@ def _prices(found: Survival) -> dict[str, str | float]:
     open_least, open_most = _range(costs[0.0])
     end_least, end_most = _range(-one for one in costs[1.0])
     return {
+        **_killed(found),
         "least": least, "most": most, "half_error": math.ceil(max(halves) * 10.0) / 10.0,
         "episodes": f"{len(found.episodes)}",
         "open_least": open_least, "open_most": open_most, "end_least": end_least, "end_most": end_most,
