@@ -236,13 +236,17 @@ def one_account(told: Told) -> str:
     none = [pair for pair in PAIRS if pair.spot and not need(told, pair, "long", UNIFIED)]
     claimed(all("BTC" in pair.first for pair in none), "BTC needs nothing")
     some = [pair for pair in SPOT if pair not in none]
-    back = _ratios(told, SPOT, "long", LIMITED, SEPARATE)
-    claimed(min(back) > 0.85, "a debt limit takes most of it back")
+    okx, binance = (
+        _ratios(told, [pair for pair in SPOT if pair.venues[0] == name], "long", LIMITED, SEPARATE)
+        for name in ("okx", "binance")
+    )
+    claimed(min(okx) > 0.85, "a debt limit takes most of it back")
     return f"""**In one account it needs at most {max(share):.1%} of that**, and nothing beyond its spot in {len(none)} of the
         {sum(pair.spot for pair in PAIRS)} series (BTC's, dated futures among them); else {_listed(told, some, "long", UNIFIED)}.
-        But only as long as the venue lets the short's losses stand as a debt. With the limits of an ordinary account the
-        coins are sold as the price rises, and to keep the hedge whole takes {_between(back)} times what separate wallets need:
-        **the debt limit, not the haircut, is what a unified hedge lives by.**"""
+        But only as long as the venue lets the short's losses stand as a debt. With the limits of an ordinary account at OKX the
+        coins are sold as the price rises, and to keep the hedge whole takes {_between(okx)} times what separate wallets need; at
+        Binance, which counts only what is realised, {_between(binance)} times. **The debt limit, not the haircut, is what a
+        unified hedge lives by.**"""
 
 
 def reverse_trade(told: Told) -> str:

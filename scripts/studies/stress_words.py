@@ -12,13 +12,13 @@ from stress_runs import (
     HAIRCUT,
     OKX_LIQUIDATION_BPS,
     OKX_MAINTENANCE,
-    UNEVEN,
     Run,
     Study,
     debt_limit,
 )
 from stress_tables import NOTABLE, markets_table, moment, percent, ratio, runs_table, settlements_table, sold
 
+from narrows.core.event import FILL_REASONS
 from narrows.core.time import HOUR_NS, to_ns
 from narrows.rulebook.funding import settled_rate
 
@@ -283,9 +283,9 @@ OCTOBER = """
   come back by then.
 - **Nothing happens to the long side** (worst ratio {long_ratio}): its short perpetual gains in a fall. In the venue's books
   that profit is another's loss, and auto-deleveraging is how it may have ended: [who survives](who-survives.md).
-- **One account lives**, in both directions and in full: worst ratio {unified_ratio}. In full and long it owes more than its
-  limit on the way up, before the fall, and the venue sells coins: {sold}. At Binance that leaves the perpetual {over:.1%}
-  larger than the coins, too little to be evened out, and this gains from the fall.
+- **One account lives**, in both directions and in full: worst ratio {unified_ratio}. In full and long it owes OKX more than
+  its limit on the way up, before the fall, and the venue sells coins: {sold}. Binance looks at what has been realised and
+  sells none.
 - **The gap at closes was small**: {gaps}. What is earned and lost is costs, interest and funding, not convergence: judged at
   closes, the {count} runs end between {least} and {most} of the capital.
 - **Funding**: {pinned} OKX settlements of {pinned_of} stand at exactly +0.010 %, the interest inside the dead band, before, in and
@@ -295,20 +295,16 @@ OCTOBER = """
 """
 
 
-def short_of_coins(study: Study, run: Run) -> float:
-    """By how much of it the perpetual is larger than the coins when the crash begins.
+def none_sold(run: Run) -> None:
+    """Check that a venue sold no coins by force.
 
     Raises
     ------
     ValueError
-        If it is not, or by so much that it is evened out: the words say so.
+        If it did: the words say that it did not.
     """
-    bar = int(np.argmin(study.of("low", 1))) - 1
-    spot, perp = run.result.position[bar]
-    over = float(abs(perp) / abs(spot) - 1.0)
-    if not 0.0 < over < UNEVEN:
-        raise ValueError(f"{study.window.title}: the legs differ by {over:.2%}, mend the words of the page")
-    return over
+    if (run.result.fills.reason == FILL_REASONS.index("repayment")).any():
+        raise ValueError(f"{run.window.title}: coins were sold by force, mend the words of the page")
 
 
 def settled_again(study: Study, at_ns: int) -> float:
@@ -325,6 +321,7 @@ def of_october(found: Sequence[Study]) -> str:
     all_in = [one.run("long", "unified, cross, full", 3.0) for one in found]
     for one in found:
         survivors(one, "unified")
+    none_sold(all_in[-1])
     if (
         any(len(run.deaths(False)) for one in found for run in one.runs)
         or len({died(run, True) for run in dead}) != 1
@@ -347,8 +344,7 @@ def of_october(found: Sequence[Study]) -> str:
             f"{percent(one.left_inside(run) - 1.0, 1)} ({one.window.title.split(',')[0]})"
             for one, run in zip(found, dead, strict=True)
         ),
-        sold=", ".join(f"{sold(run)} ({run.window.title.split(',')[0]})" for run in all_in),
-        over=short_of_coins(found[-1], all_in[-1]),
+        sold=", ".join(f"{sold(run)} ({run.window.title.split(',')[0]})" for run in all_in if run.window.venue == "okx"),
         back=" and ".join((percent(min(back), 0), percent(max(back), 0))).replace(" and ", " to "),
         close_ratio=ratio(max(float(run.result.margin_ratio[bar].max()) for run in dead)),
         again=" and ".join(

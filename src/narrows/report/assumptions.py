@@ -18,7 +18,11 @@ class Assumption(NamedTuple):
 
 _ALWAYS = (
     Assumption("A target decided at a bar's close fills in full at the next bar's open.", "flatters"),
-    Assumption("All legs of a spread fill at the same moment; no leg is ever refused.", "flatters"),
+    Assumption(
+        "All legs of a spread fill at the same moment; only a halt, reduce-only or price band of the desk "
+        "file refuses one.",
+        "flatters",
+    ),
     Assumption(
         "All legs of a spread move in whole lots of the coarsest leg, or none does; what is left over is "
         "not traded.",
@@ -41,10 +45,7 @@ _ALWAYS = (
         "flatters",
     ),
     Assumption("What a liquidated wallet owes beyond its equity is borne by the insurance fund.", "flatters"),
-    Assumption(
-        "Venues pay what they owe: no default, no haircut, no auto-deleveraging of the winning leg.",
-        "flatters",
-    ),
+    Assumption("Venues pay what they owe: none defaults.", "flatters"),
     Assumption(
         "A dated future is delivered at the settlement price in the data; without one, at the index or its "
         "own last price.",
@@ -63,7 +64,21 @@ _ALWAYS = (
     Assumption(
         "Interest on cash is earned on own cash only, not on the proceeds of short sales.", "penalises"
     ),
-    Assumption("What can be borrowed is not limited, and the borrow rate does not jump.", "flatters"),
+    Assumption(
+        "What can be borrowed is limited only where the data or a recall of the desk file say so, and the "
+        "rate does not rise with what we take.",
+        "flatters",
+    ),
+)
+_NOTHING_UNASKED = Assumption(
+    "No venue deleverages a winning leg, halts trading, shuts withdrawals or calls back a loan: the desk "
+    "file names no events.",
+    "flatters",
+)
+_UNASKED = Assumption(
+    "What venues did unasked is what the desk file says, nothing else: size and price of an ADL are given, "
+    "not derived from a queue, and it is booked at the close of its bar.",
+    "either way",
 )
 
 
@@ -92,6 +107,7 @@ def assumptions(result: Result) -> tuple[Assumption, ...]:
     told = f"{', '.join(silent)}: the desk file says nothing, so every number below is a default."
     return (
         *_ALWAYS,
+        _UNASKED if desk.events else _NOTHING_UNASKED,
         *((Assumption(told, "either way"),) if silent else ()),
         *own,
         *((Assumption(fixed, "either way"),) if constant else ()),
@@ -132,4 +148,63 @@ def _of_venue(venue: Venue, max_leverage: float) -> tuple[Assumption, ...]:
             f"{percent(venue.cash_apr, 2)}.",
             "either way",
         ),
+        *_pledge(venue),
+        *_sent(venue),
+        _noticed(venue),
+    )
+
+
+def _pledge(venue: Venue) -> tuple[Assumption, ...]:
+    """What stands behind positions, and what bounds them."""
+    if venue.margin == "isolated":
+        return ()
+    counts = "the rulebook's haircuts, slice by slice"
+    if venue.haircut is not None:
+        counts = f"a haircut of {percent(venue.haircut, 2)}, whatever the amount"
+    limit = "the rulebook's limit, or margin alone where it has none"
+    if venue.debt_limit is not None:
+        limit = f"{venue.debt_limit:,.0f}"
+    found = [
+        Assumption(
+            f"owned coins count as margin after {counts}; cash may be owed up to {limit}, then coins are "
+            "sold at the mark with the book's costs.",
+            "flatters",
+        )
+    ]
+    if venue.account == "separate":
+        found = [Assumption("coins in the spot wallet are no margin of derivatives.", "either way")]
+    if venue.margin == "portfolio":
+        found.append(
+            Assumption(
+                "maintenance is that of the whole portfolio; its initial margin does not limit a size, "
+                "leverage does.",
+                "flatters",
+            )
+        )
+    return tuple(found)
+
+
+def _sent(venue: Venue) -> tuple[Assumption, ...]:
+    """Whether cash moves between wallets."""
+    if venue.top_up == "none":
+        return (Assumption("no cash is sent to a wallet that runs low.", "penalises"),)
+    return (
+        Assumption(
+            f"a wallet whose margin ratio passes {venue.top_up_at:g} at a close is sent idle cash of the "
+            "others; what is sent arrives, and in transit it is in the desk's currency and margin nowhere.",
+            "either way",
+        ),
+    )
+
+
+def _noticed(venue: Venue) -> Assumption:
+    """How late the desk sees what its venue did."""
+    if not venue.detect_h:
+        return Assumption(
+            "what the venue does unasked is noticed at the close of the bar it happens in.", "flatters"
+        )
+    return Assumption(
+        f"what the venue does unasked is noticed {venue.detect_h:g} h later; till then its spread is left "
+        "alone.",
+        "either way",
     )

@@ -369,8 +369,7 @@ def run(
     Parameters
     ----------
     decide : native Decider
-    params : (K, P), one row a lane
-    bracket : (K,), 1 = judge liquidation at high and low too
+    params : (K, P); bracket : (K,), 1 = judge liquidation at high and low too
     trace : Trace, row 0 is bar `start`; rows of zero length are not written
 
     Returns
@@ -398,13 +397,14 @@ def run(
         move_marks(market, legs, state, t)
         if wallets.limited:
             lend(market, legs, state, t)
+        if wallets.collects:
+            for k in range(lanes):
+                repay(market, legs, wallets, state, trace, t, k)
         accrue(market, legs, wallets, state, trace, t)
         deleverage(market, legs, state, trace, t)
         for k in range(lanes):
             if wallets.restores:
                 arrive(state, k)
-            if wallets.collects:
-                repay(market, legs, wallets, state, trace, t, k)
             total = _judge(legs, state, trace, t, t - start, k, scratch.worth)
             if wallets.restores:
                 total -= restore(market, legs, wallets, state, t, k, scratch.worth, total)
