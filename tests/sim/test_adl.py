@@ -1,6 +1,6 @@
 """ADL: the venue closes what wins, at the price of who lost; all worked out by hand."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ LATER = "BTC-USDT-20240927.alpha"
 PRICES = [100, 100, 80, 85]
 
 
-def hedged(*events: Happening, perp: str = PERP, **keys: object) -> Result:
+def hedged(*events: Happening, perp: str = PERP, **keys: Any) -> Result:
     """10 coins of 100 and a short of 10; both fall to 80 and recover to 85."""
     panel = tiny_panel([SPOT, perp], mark=(PRICES, PRICES))
     return play(tiny_desk(2000.0, events=events, **keys), panel, {0: (10.0, -10.0)})
@@ -206,7 +206,7 @@ def test_trap_K_adl_of_the_hedge_on_one_venue_leaves_the_coins_on_the_other(
     ],
 )
 def test_a_hedge_is_taken_again_though_the_coins_fill_the_wallet(
-    share: float, capital: float, keys: dict[str, object], back: float
+    share: float, capital: float, keys: dict[str, Any], back: float
 ) -> None:
     """Hedging anew what is held is no growth: the margin of that leg decides, not room for new coins."""
     panel = tiny_panel([SPOT, PERP], mark=([100.0] * 6, 100))

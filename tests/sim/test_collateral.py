@@ -31,9 +31,8 @@ SLICES = [[0.0, 0.1], [500.0, 0.5]]  # dollars: 90 % of the first 500 count, hal
 
 
 def haircuts(rows: Sequence[Sequence[float]], coin: str = "BTC", **keys: object) -> str:
-    return rule(
-        "collateral", coins=[coin], **{"floors_in": "usd", "haircuts": rows, "conversion_bps": 0.0, **keys}
-    )
+    says: dict[str, Any] = {"floors_in": "usd", "haircuts": rows, "conversion_bps": 0.0, **keys}
+    return rule("collateral", coins=[coin], **says)
 
 
 @pytest.mark.parametrize(("one", "other"), [(4.0, 6.0), (6.0, 4.0), (10.0, 0.0), (0.0, 10.0), (5.0, 5.0)])
@@ -158,7 +157,7 @@ def test_what_a_venue_leaves_of_a_debt_is_a_share_of_the_limit() -> None:
 
 def realised(limit: float = 500.0) -> str:
     """What is not realised is not owed."""
-    says = {"charged": "continuous", "overdraft_limit": limit, "unrealised": False}
+    says: dict[str, Any] = {"charged": "continuous", "overdraft_limit": limit, "unrealised": False}
     return rule("borrow", coins=["USDT"], **says)
 
 

@@ -1,7 +1,5 @@
 """Halts, reduce-only and price bands: what trades and what does not; all worked out by hand."""
 
-from collections.abc import Sequence
-
 import pytest
 
 from narrows.core.config import Happening
@@ -20,8 +18,8 @@ def first(result: Result, leg: int = 0) -> int:
     return held[0] if held else -1
 
 
-def traded(*events: Happening, orders: Orders | None = None, open_: Sequence[float] = ()) -> Result:
-    panel = tiny_panel([SPOT, PERP], mark=([100.0] * 7, 100), **({"open": (open_, 100)} if open_ else {}))
+def traded(*events: Happening, orders: Orders | None = None) -> Result:
+    panel = tiny_panel([SPOT, PERP], mark=([100.0] * 7, 100))
     return play(tiny_desk(events=events), panel, orders or GO)
 
 

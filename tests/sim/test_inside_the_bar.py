@@ -44,7 +44,8 @@ def drawn(seed: int, margin: str) -> tuple[Result, float, Tiers, np.ndarray]:
     tiers = drawn_tiers(rng, notional.mean())
     widest = rng.choice([0.1, 0.3, 0.6])
     ends = np.stack([PRICES * (1 - rng.uniform(0, widest, 3)), PRICES * (1 + rng.uniform(0, widest, 3))])
-    ids, fields = [], {name: [] for name in ("open", "mark", "high", "low")}  # type: ignore[var-annotated]
+    ids: list[str] = []
+    fields: dict[str, Any] = {name: [] for name in ("open", "mark", "high", "low")}
     for coin, price, low, high in zip(COINS, PRICES.tolist(), *ends.tolist(), strict=True):
         for venue in ("alpha", "beta"):
             ids.append(f"{coin}-USDT-PERP.{venue}")
@@ -55,7 +56,9 @@ def drawn(seed: int, margin: str) -> tuple[Result, float, Tiers, np.ndarray]:
             fields["low"].append([price, price, low if inside else price])
     keys: dict[str, Any] = {"maintenance": None, "margin": margin, "liquidation_fee_bps": 0.0}
     desk = tiny_desk(2 * capital, LEVERAGE, beta=True, rules=(rule("margin", tiers=tiers),), **keys)
-    orders = {coin: {0: (size, 0.0)} for coin, size in zip(COINS, sizes.tolist(), strict=True)}
+    orders: dict[str, Any] = {
+        coin: {0: (size, 0.0)} for coin, size in zip(COINS, sizes.tolist(), strict=True)
+    }
     return play(desk, tiny_panel(ids, **fields), {}, **orders), capital, tiers, ends
 
 

@@ -1,6 +1,7 @@
 """What a backtest refuses rather than give a number that means nothing."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -191,7 +192,7 @@ def test_what_a_desk_file_cannot_mean_is_one_line_with_path_and_remedy(text: str
         ("no_withdrawals", {"venue": "beta"}),
     ],
 )
-def test_an_event_that_touches_nothing_is_refused(kind: str, keys: dict[str, object]) -> None:
+def test_an_event_that_touches_nothing_is_refused(kind: str, keys: dict[str, Any]) -> None:
     desk = tiny_desk(events=[event("halt", 1), event(kind, 1, **keys)])
     expected = rf"events\[1\]: {kind} touches no instrument; the universe has BTC-USDT\.alpha"
     with pytest.raises(ConfigError, match=expected):
