@@ -33,7 +33,7 @@ LEDGER = [
 ]  # fmt: skip
 RESULT = [
     "equity_start", "equity_end", "ledger", "residual_delta_max", "fills", "round_trips", "liquidations",
-    "liquidations_high_low", "max_drawdown", "sharpe", "return_apr", "return_on_collateral_apr",
+    "liquidations_high_low", "forced", "max_drawdown", "sharpe", "return_apr", "return_on_collateral_apr",
     "hurdle_apr", "start", "end", "bars", "currency", "config_hash", "data_hash"
 ]  # fmt: skip
 SPREAD = [

@@ -7,6 +7,7 @@ import pytest
 
 from narrows.core.result import Result
 from tiny_market import (
+    FUTURE,
     NAN,
     PERP,
     PERP_BETA,
@@ -119,10 +120,27 @@ def test_a_debt_within_its_limit_pays_interest_and_is_left() -> None:
     assert booked(result)["borrow"] == approx(-0.01 - 1000.01e-5)
 
 
-def test_interest_can_carry_a_debt_over_its_limit() -> None:
+def test_interest_can_carry_a_debt_over_its_limit_which_is_seen_at_the_next_close() -> None:
     result = indebted(debt_limit=1000.0, cash_borrow_apr=0.0876)
     assert reasons(result) == ["repayment"]
-    assert result.position[2].tolist() == approx([10 - 1000.01 / 300, -10.0])
+    assert result.position[2].tolist() == approx([10.0, -10.0])
+    assert result.position[3].tolist() == approx([10 - 1000.01 / 300, -10.0])
+
+
+def test_a_desk_can_sell_its_coins_before_what_a_delivery_realised_is_collected() -> None:
+    """The future costs 2000 when there are 1000 in cash; the spot is sold at the next open."""
+    panel = tiny_panel(
+        [SPOT, FUTURE],
+        mark=([100, 300, 300, 300], [100, 300, NAN, NAN]),
+        open=([100, 100, 300, 300], [100, 100, NAN, NAN]),
+        settlement=(NAN, [NAN, 300, NAN, NAN]),
+    )
+    desk = tiny_desk(2000.0, delivery_bps=0.0, debt_limit=None, rules=[realised()])
+    sold = play(desk, panel, {0: (10.0, -10.0), 1: (0.0, 0.0)})
+    assert reasons(sold) == ["settlement"]
+    kept = play(desk, panel, {0: (10.0, -10.0)})
+    assert reasons(kept) == ["settlement", "repayment"]
+    assert kept.position[2].tolist() == approx([10 - 1000 / 300, 0.0])
 
 
 def test_a_debt_beyond_its_limit_is_repaid_from_coins_with_every_cost() -> None:

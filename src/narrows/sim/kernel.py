@@ -1,8 +1,9 @@
 """The simulation kernel: bar after bar, all lanes, all accounting.
 
 Per bar: queued targets fill at the open; lanes with `bracket` are judged at high and low; legs
-are marked; funding, borrow and cash interest accrue; futures deliver; wallets are judged on the
-mark; the strategy decides and its targets are queued. `sim/reference.py` is the specification.
+are marked; debts are collected; funding, borrow and cash interest accrue; futures deliver; wallets
+are judged on the mark; the strategy decides and its targets are queued. `sim/reference.py` is the
+specification.
 """
 
 import math
