@@ -7,12 +7,11 @@ for one spread (marks, funding, a threshold rule), written by hand with nothing 
 import json
 import math
 import sys
-import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numba import njit
+from stopwatch import REPEATS, best_ns
 
 from narrows.catalog import load_panel
 from narrows.core.config import Desk, parse
@@ -24,7 +23,6 @@ from narrows.sim.layout import Layout, Market, initial_state, layout, scratch
 from narrows.sim.reference import Reference
 from narrows.strategy.funding_carry import FundingCarry
 
-REPEATS = 5
 DESK = """
 [desk]
 name = "bench"
@@ -99,17 +97,6 @@ def _least(spot: Any, perp: Any, rate: Any, signal: Any, entry: float, leave: fl
         peak = max(peak, cash)
         drawdown = max(drawdown, 1.0 - cash / peak)
     return cash, drawdown
-
-
-def best_ns(work: Callable[[], object], steps: int) -> float:
-    """Best of some repeats, nanoseconds a step, after one run that may compile."""
-    work()
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter_ns()
-        work()
-        times.append(time.perf_counter_ns() - start)
-    return min(times) / steps
 
 
 def main() -> None:

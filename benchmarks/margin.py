@@ -6,19 +6,19 @@ functions are called from compiled code, as the kernel calls them; numpy's are v
 
 import json
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numba import njit
+from stopwatch import REPEATS, best_us
 
 from narrows.core.arrays import Float1D
 from narrows.risk.contract import INVERSE, LINEAR, QUANTO, SPOT
 from narrows.risk.liquidation import liquidation_move, liquidation_price
 from narrows.risk.margin import Book, Tiers, deductions, standing
 
-LEGS, CALLS, REPEATS, SEED = 50, 2_000, 7, 20240808
+LEGS, CALLS, SEED = 50, 2_000, 20240808
 TARGETS_US = {"margin": 5.0, "liquidation price": 20.0, "joint move": 20.0}
 
 
@@ -122,17 +122,6 @@ def _moves(book: Any, tiers: Any, cash: float, prices: Any, way: Any, at: Any, c
         prices[0] *= 1.0 + 1e-12
         total += liquidation_move(book, tiers, cash, prices, way, at)
     return total
-
-
-def best_us(work: Callable[[], object], calls: int) -> float:
-    """Best of some repeats, microseconds a call, after one run that may compile."""
-    work()
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter_ns()
-        work()
-        times.append(time.perf_counter_ns() - start)
-    return min(times) / calls / 1e3
 
 
 def main() -> None:

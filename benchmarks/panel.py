@@ -9,12 +9,11 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from stopwatch import REPEATS, best_ns
 
 from narrows.catalog import Series, open_catalog, panel
 from narrows.catalog.schema import ALL, INSTRUMENTS, TABLES
@@ -23,7 +22,6 @@ from narrows.core.instrument import instrument
 from narrows.core.random import generator
 from narrows.core.time import HOUR_NS
 
-REPEATS = 5
 INSTRUMENTS_READ = 50
 BARS = 8760
 START_NS = 1_704_067_200_000_000_000  # 2024-01-01
@@ -94,17 +92,6 @@ def plain(root: Path) -> dict[str, np.ndarray]:
     return {name: frame.drop("time").to_numpy() for name, frame in wide.items()}
 
 
-def best_ms(work: Callable[[], object]) -> float:
-    """Best of some repeats in milliseconds, after one run that warms the files."""
-    work()
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter_ns()
-        work()
-        times.append(time.perf_counter_ns() - start)
-    return min(times) / 1e6
-
-
 def _resident_mb(key: str) -> float:
     lines = Path("/proc/self/status").read_text("utf-8").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(key)) / 1024
@@ -124,7 +111,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name) / "catalog"
         ids = build(root)
-        ours, theirs = best_ms(lambda: read(root, ids)), best_ms(lambda: plain(root))
+        ours, theirs = best_ns(lambda: read(root, ids), 1) / 1e6, best_ns(lambda: plain(root), 1) / 1e6
         command = [sys.executable, __file__, "--memory", str(root)]
         memory = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     rows = [

@@ -7,13 +7,12 @@ and scenarios, with scipy's normal distribution. One value of Black-76 is timed 
 
 import json
 import sys
-import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numba import njit
 from scipy.special import ndtr
+from stopwatch import REPEATS, best_us
 from vollib.black import black as vollib_black
 
 from narrows.core.arrays import Float1D, Float2D
@@ -22,7 +21,7 @@ from narrows.risk.options import CALL, PUT, black
 from narrows.risk.portfolio import OPTION, Grid, Positions, Scratch, grid, maintenance, scratch
 from narrows.rulebook import Far, PortfolioRule
 
-LEGS, REPEATS, SEED = 50, 7, 20240808
+LEGS, SEED = 50, 20240808
 MOVES = tuple(np.linspace(-0.18, 0.18, 17).round(6).tolist())
 FAR = tuple(
     Far(float(move), 0.16 / abs(float(move))) for move in (-0.66, -0.5, -0.33, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0)
@@ -119,17 +118,6 @@ def _values(strike: float, calls: int) -> float:
 def _vollib_values() -> None:
     for _ in range(500):
         vollib_black("c", 100.0, 110.0, 0.25, 0.0, 0.6)
-
-
-def best_us(work: Callable[[], object], calls: int) -> float:
-    """Best of some repeats, microseconds a call, after one run that may compile."""
-    work()
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter_ns()
-        work()
-        times.append(time.perf_counter_ns() - start)
-    return min(times) / calls / 1e3
 
 
 def main() -> None:

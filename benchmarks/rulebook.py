@@ -5,28 +5,18 @@ The peer is the least look-up that could do the job: a dictionary and a bisectio
 
 import json
 import sys
-import time
 from bisect import bisect_right
-from collections.abc import Callable
 from datetime import date
+
+from stopwatch import best_us
 
 from narrows.core.instrument import instrument
 from narrows.core.time import DAY_NS, to_ns
 from narrows.rulebook import load
 from narrows.rulebook.book import packaged, packaged_venues
 
-REPEATS, CALLS = 7, 100_000
+CALLS = 100_000
 IDS = ("BTC-USDT-PERP.binance", "SOL-USDT-PERP.binance", "SOL-USDC-PERP.hyperliquid", "BTC-USDT.okx")
-
-
-def best_us(work: Callable[[], object], calls: int) -> float:
-    """Best of some repeats, microseconds a call."""
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter_ns()
-        work()
-        times.append(time.perf_counter_ns() - start)
-    return min(times) / calls / 1e3
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ liquidation, coin) are per cent of the capital over the whole run, and add up to
 on all capital, idle or not; behind it the hurdle, what holding cash (in coin: the coin) would have earned.
 Margin ratio: the worst at a close / inside the bar; the venue liquidates at 1. Liquidations: judged on
 closes / on highs and lows, and the truth lies between. Fills are at the next bar's open for a taker's fee,
-with a guessed spread and depth where the data have none, and cash does not move between venues.
+with a guessed spread and depth where the data have none, and these desks send no cash between venues (`top_up` is `none`).
 """
 
 
@@ -157,8 +157,8 @@ STUDIES = (
         text="""
             The strategy is one's own ([`funding_spread.py`](../../examples/funding_spread.py)). It earned a
             little for three months, until the fall of AVAX in 2022 emptied the wallet of the losing leg
-            while the other held the gain (at the end: {venues}). Cash does not move between venues in
-            narrows yet, so the trade ended there: the last fill is of {last_fill}, and the years after it
+            while the other held the gain (at the end: {venues}). This desk sends no cash from
+            one venue to the other, so the trade ended there: the last fill is of {last_fill}, and the years after it
             are idle. Two perpetuals hedge each other only as long as both wallets live.
         """,
         holds=lambda run: _drained(run) and _last_year_traded(run) == 2022,
@@ -241,7 +241,7 @@ STUDIES = (
             (funded every eight hours). In eight months the difference paid {funding} and trading cost
             {costs_paid}. Then FTX failed: the profit of the run is that of {best_month}, without it the run
             lost money; the leg on Deribit was liquidated on {last_fill}, its wallet is empty (at the end:
-            {venues}), and nothing is traded after it, since cash does not move between venues yet. The
+            {venues}), and nothing is traded after it, since this desk sends no cash between venues. The
             {liquidation} under liquidation is a gift: what the wallet owed beyond its equity, borne by the
             insurance fund. A USDC counts as a USDT here, which its desk file says. Both venues stood still for some hours
             of December 2022 ({kinds}), when nothing was held any more.

@@ -5,7 +5,6 @@ collateral_runs.py, the search from collateral_search.py and collateral_quarters
 CSV beside the page, and page and figure are made from them alone: with --page nothing is run again.
 """
 
-import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -13,12 +12,12 @@ from pathlib import Path
 
 from collateral_figure import svg
 from collateral_quarters import Held, all_held
-from collateral_runs import ROOT, catalogues
+from collateral_runs import catalogues
 from collateral_search import Answer, read, searched, written
 from collateral_words import TITLE, page, panels
+from pages import DATA, FOLDER, ROOT, put
 
-DATA = Path(os.environ.get("NARROWS_DATA") or ROOT.parent / "shared" / "data")
-PAGE = Path("docs") / "studies" / "survival-by-structure.md"
+PAGE = FOLDER / "survival-by-structure.md"
 FIGURE, ANSWERS, STARTS = (
     PAGE.with_suffix(".svg"),
     PAGE.with_suffix(".csv"),
@@ -47,17 +46,7 @@ def files(answers: Sequence[Answer], starts: Sequence[Held]) -> dict[Path, str]:
 
 def main() -> None:
     """Write the page; with --check only say whether it is as it would be written; --page: from what is kept."""
-    made = files(*(kept() if "--page" in sys.argv else found(DATA)))
-    if "--check" in sys.argv:
-        stale = [
-            str(place)
-            for place, text in made.items()
-            if not (ROOT / place).is_file() or (ROOT / place).read_text("utf-8") != text
-        ]
-        sys.exit(f"{', '.join(stale)} not what the data give: run this script" if stale else 0)
-    for place, text in made.items():
-        (ROOT / place).write_text(text, "utf-8")
-        print(f"wrote {place}")
+    put(files(*(kept() if "--page" in sys.argv else found(DATA))))
 
 
 if __name__ == "__main__":

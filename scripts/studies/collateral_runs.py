@@ -24,6 +24,7 @@ from collateral_pairs import (
     Pair,
     Structure,
 )
+from pages import ROOT
 
 from narrows.catalog import ingest, load_panel
 from narrows.core.arrays import Float1D, Float2D
@@ -39,7 +40,6 @@ from narrows.sim.kernel import run
 from narrows.sim.layout import Layout, Market, in_force, initial_state, schedule, scratch
 from narrows.strategy.decider import Pointer, decider
 
-ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "examples" / "sources"
 LANES = ("closes", "high_low")  # how liquidation is judged: the kernel's bracket 0 and 1
 TRADED = [FILL_REASONS.index(name) for name in ("trade", "settlement")]  # all else is forced

@@ -4,16 +4,14 @@ Market data come from the folder that NARROWS_DATA names (default ../shared/data
 of the rulebook at the dates of the data; the page says how far the samples fall short of the venue's own.
 """
 
-import os
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+from pages import DATA, FOLDER, put
 
 from narrows.core.arrays import Float1D, Float2D, FloatArray
 from narrows.core.errors import DataError
@@ -23,9 +21,7 @@ from narrows.rulebook import FundingRule
 from narrows.rulebook.book import PACKAGED
 from narrows.rulebook.funding import Averaging, accrued_rate, settled_rate
 
-ROOT = Path(__file__).resolve().parents[2]
-DATA = Path(os.environ.get("NARROWS_DATA") or ROOT.parent / "shared" / "data")
-PAGE = ROOT / "docs" / "studies" / "funding-rules.md"
+PAGE = FOLDER / "funding-rules.md"
 MINUTES = 60
 OKX_CHANGE = (datetime(2025, 4, 10), datetime(2025, 4, 24))  # rolled out in three steps between
 OKX_PERIODS = (  # name, from, to, how many intervals late a rate may be paid
@@ -350,11 +346,7 @@ def main() -> None:
     """Write the page; with --check only say whether it is as it would be written."""
     found = cases()
     page = HEAD + "\n".join(case.row() for case in found) + "\n" + text(found)
-    if "--check" in sys.argv:
-        same = page == PAGE.read_text("utf-8")
-        sys.exit(0 if same else f"{PAGE.relative_to(ROOT)} is not what the data give: run this script")
-    PAGE.write_text(page, "utf-8")
-    print(f"wrote {PAGE.relative_to(ROOT)}")
+    put({PAGE: page})
 
 
 if __name__ == "__main__":

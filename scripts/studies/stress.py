@@ -5,20 +5,16 @@ stress_words.py; who-survives.md: survival_*.py in the same way. Market data com
 NARROWS_DATA names (default ../shared/data).
 """
 
-import os
-import sys
 import tempfile
 from pathlib import Path
 
+from pages import DATA, FOLDER, put
 from stress_figure import svg
-from stress_runs import ROOT, Study, studies
+from stress_runs import Study, studies
 from stress_words import november_page, october_page
 from survival_figure import figure
 from survival_page import survival_page
 from survival_runs import Survival, survival
-
-DATA = Path(os.environ.get("NARROWS_DATA") or ROOT.parent / "shared" / "data")
-FOLDER = Path("docs") / "studies"
 
 
 def replayed(data: Path) -> dict[str, Study]:
@@ -42,17 +38,7 @@ def written(found: dict[str, Study], survived: Survival) -> dict[Path, str]:
 def main() -> None:
     """Write pages and figures; with --check only say whether they are as they would be written."""
     found = replayed(DATA)
-    files = written(found, survival(found.values()))
-    if "--check" in sys.argv:
-        stale = [
-            str(place)
-            for place, text in files.items()
-            if not (ROOT / place).is_file() or (ROOT / place).read_text("utf-8") != text
-        ]
-        sys.exit(f"{', '.join(stale)} not what the data give: run this script" if stale else 0)
-    for place, text in files.items():
-        (ROOT / place).write_text(text, "utf-8")
-        print(f"wrote {place}")
+    put(written(found, survival(found.values())))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import msgspec
 import numpy as np
+from pages import ROOT
 
 from narrows.catalog import ingest, load_panel
 from narrows.core.arrays import Float1D, Float2D
@@ -25,7 +26,6 @@ from narrows.sim.backtest import backtest
 from narrows.sim.terms import debt
 from narrows.strategy.decider import Pointer, decider
 
-ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "examples" / "sources"
 CAPITAL = 1_000_000.0
 UNEVEN = 0.02  # of the first leg: what the legs may differ by before they are evened out

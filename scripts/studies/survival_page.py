@@ -14,7 +14,6 @@ from survival_runs import (
     HARD_HAIRCUT,
     LATER,
     SHARES,
-    SPARE,
     WAY,
     WAYS,
     Case,
@@ -68,8 +67,7 @@ ASSUMED = """## What is assumed
 - **The share**, 50 % or 100 %, is given and not derived from a rank: queues and insurance funds are not in these data.
 - **Hedged again at the next open** after it is noticed, if both legs are then within 3× of the equity; else the leg that
   lacks a partner is closed there. That is so *in full* in January 2023, and of ¾ there when it is noticed after {late} hours.
-  What is closed earns and pays no more, and may end higher for it. So that a spot wallet that is full can pay for it, hedges
-  with ADL are {spare:.1%} smaller.
+  What is closed earns and pays no more, and may end higher for it.
 - **Haircut**: neither SOL nor AVAX is on record where it is held here. {haircut:.0%} is assumed, what the rulebook has of SOL at
   Binance. Debt limits are on record: {okx_limit:,.0f} USDT at OKX, {binance_limit:,.0f} at Binance.
 - **Portfolio margin** is the rulebook's at each date. OKX's grid (moves of up to 25 %, far ones at half) is on record with low
@@ -361,7 +359,7 @@ def survival_page(found: Survival) -> str:
     )  # fmt: skip
     hours_least, hours_most = _range(_each_hour(found))
     assumed = ASSUMED.format(
-        way=WAY, hours_least=hours_least, hours_most=hours_most, late=DETECTED_H[-1], spare=SPARE,
+        way=WAY, hours_least=hours_least, hours_most=hours_most, late=DETECTED_H[-1],
         haircut=HAIRCUT, okx_limit=debt_limit("okx", AFTER), binance_limit=debt_limit("binance", AFTER),
     )  # fmt: skip
     return PAGE.format(

@@ -20,9 +20,6 @@ WAYS = (0.0, 0.5, 1.0)  # bankruptcy price of the losers, from the open of the h
 DETECTED_H = (0, 1, 4)  # until the desk notices
 LATER = 8  # bars after the ADL, when what it cost is reckoned: the legs are even again by then
 WAY = 0.5  # of the table
-SPARE = (
-    0.003  # of the position left in cash, so that a spot wallet that is full can pay for what is taken again
-)
 HARD_HAIRCUT = 0.5  # how much worse than assumed owned coins may count
 COMPARED = (
     "separate, cross", "separate, isolated", "unified, cross", "unified, portfolio",
@@ -88,8 +85,8 @@ def struck(found: Episode, structure: Structure, share: float, way: float = WAY,
     """A hedge that is deleveraged, and then taken again."""
     window = found.study.window
     desk = desk_of(window, structure, found.long, Path("catalog"), found.keys(share, way, detect_h))
-    size = float(desk.parameters["size"]) * (1.0 - SPARE)
-    result = backtest(desk, found.study.panel, HoldOnce(size=size, again=structure.leverage))
+    hold = HoldOnce(size=float(desk.parameters["size"]), again=structure.leverage)
+    result = backtest(desk, found.study.panel, hold)
     return Run(window, structure, found.long, result)
 
 

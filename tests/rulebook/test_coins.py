@@ -86,7 +86,6 @@ def sliced(rows: str) -> str:
         (BORROW + "overdraft_limit = -1", "borrow[1].overdraft_limit", "negative"),
         (BORROW + "loan_limit = -0.5", "borrow[1].loan_limit", "negative"),
         (BORROW + "loan_limit = inf", "borrow[1].loan_limit", "not a number"),
-        (BORROW + "interest_free = nan", "borrow[1].interest_free", "not a number"),
         (BORROW + "apr = 150.0", "borrow[1].apr", "15000 %"),
         (BORROW + "apr = -0.1", "borrow[1].apr", "negative"),
         (BORROW + "every_h = 0.0", "borrow[1].every_h", "does not divide a day"),
@@ -94,7 +93,6 @@ def sliced(rows: str) -> str:
         (BORROW + "minute = 60.0", "borrow[1].minute", "beyond the next strike"),
         (BORROW + "minute = -5.0", "borrow[1].minute", "beyond the next strike"),
         (BORROW + "repaid_to = 1.1", "borrow[1].repaid_to", "leaves [0, 1]"),
-        (BORROW + "penalty_power = -3", "borrow[1].penalty_power", "negative"),
     ],
 )
 def test_what_cannot_be_is_refused_with_its_place(text: str, where: str, what: str) -> None:

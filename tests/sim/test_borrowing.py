@@ -159,8 +159,8 @@ def charged(clock: str, first: int, last: int, bar_ns: int = TEN_MINUTES, bars: 
 HOURS = [
     # opened 07:10, closed 07:20: one hour begun, none struck, a sixth of one
     (2, 3, (1, 0, 1 / 6)),
-    # 07:10 to 08:00: owed when it strikes
-    (2, 7, (1, 1, 5 / 6)),
+    # 07:10 to 08:00: repaid as it strikes
+    (2, 7, (1, 0, 5 / 6)),
     # 07:50 to 08:10: two begun, one struck
     (6, 8, (2, 1, 2 / 6)),
     # 07:20 to 09:10: three begun, two struck

@@ -1,11 +1,9 @@
-"""Borrowing: which hours are charged, at what rate, how much is free, and what is called back.
+"""Borrowing: which hours of a loan are charged.
 
 Venues do not charge a loan by the second. A loan of two minutes costs an hour at one venue (each
 begun hour, the first at once), nothing at another (whoever owes when the clock strikes), and an
 hour-old loan may have cost two.
 """
-
-import math
 
 from narrows.core.cache import compiled
 from narrows.core.time import HOUR_NS, MINUTE_NS
@@ -62,52 +60,3 @@ def hours_charged(
     if style == BEGUN and start == opened_ns and (start - offset_ns) % every_ns != 0:
         strikes += 1  # the hour it was opened in; on the strike itself that is the strike's own
     return strikes * (every_ns / HOUR_NS)
-
-
-@compiled
-def owed(cash: float, free: float) -> float:
-    """The part of a negative balance that interest is charged on: what is above the free allowance."""
-    return max(-cash - free, 0.0)
-
-
-@compiled
-def penalty(borrowed: float, limit: float, power: int) -> float:
-    """What the rate is multiplied by: 1 within the limit, ``(borrowed / limit) ** power`` beyond it.
-
-    References
-    ----------
-    Bybit help, "Borrowing-repayment": power 3.
-    """
-    if not borrowed > limit:
-        return 1.0
-    factor = 1.0
-    for _ in range(power):
-        factor *= borrowed / limit
-    return factor
-
-
-@compiled
-def interest(borrowed: float, apr: float, hours: float) -> float:
-    """Simple interest of so many hours, `apr` a fraction per year of 8760 hours."""
-    return borrowed * apr * (hours / 8760.0)
-
-
-@compiled
-def recalled(borrowed: float, available: float) -> float:
-    """What must be given back when no more than `available` is left to borrow; both >= 0.
-
-    What is owed then is ``min(borrowed, available)``; a difference of the two leaves dust.
-    inf = no limit. NaN = not known, and nothing is called back that nobody is known to have called.
-    """
-    if math.isnan(available):
-        return 0.0
-    return max(borrowed - available, 0.0)
-
-
-@compiled
-def lendable(wanted: float, borrowed: float, available: float) -> float:
-    """How much of `wanted` can still be borrowed: none where what is available is not known."""
-    left = available - borrowed
-    if not left > 0.0:
-        return 0.0
-    return min(wanted, left)

@@ -68,10 +68,6 @@ class BorrowRule(msgspec.Struct, frozen=True, kw_only=True):
         Share of `overdraft_limit` still owed after that; 0 = all is repaid.
     unrealised : bool
         Whether losses of open positions are owed too; else only what has been realised is.
-    interest_free : float
-        The part of a negative balance that costs nothing.
-    penalty_power : int
-        Beyond `loan_limit` the rate is multiplied by ``(borrowed / limit) ** power``; 0 = not.
     """
 
     charged: Literal["begun", "struck", "continuous"]
@@ -82,8 +78,6 @@ class BorrowRule(msgspec.Struct, frozen=True, kw_only=True):
     overdraft_limit: float | None = None
     repaid_to: float = 0.0
     unrealised: bool = True
-    interest_free: float = 0.0
-    penalty_power: int = 0
 
 
 def check_collateral(given: Mapping[str, Any], where: str) -> None:
@@ -119,7 +113,7 @@ def check_borrow(given: Mapping[str, Any], where: str) -> None:
     require(
         late, f"minute {minute:g} lies beyond the next strike", f"{where}.minute", "give minutes after it"
     )
-    for key in ("apr", "loan_limit", "overdraft_limit", "interest_free", "penalty_power"):
+    for key in ("apr", "loan_limit", "overdraft_limit"):
         value = given.get(key, 0.0)
         require(value >= 0.0, f"{value:g} is negative", f"{where}.{key}", "give an amount of 0 or more")
     apr = given.get("apr", 0.0)

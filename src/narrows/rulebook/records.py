@@ -144,8 +144,6 @@ class _Borrow(_CoinRow, frozen=True, kw_only=True):
     overdraft_limit: float | None = None
     repaid_to: float | None = None
     unrealised: bool | None = None
-    interest_free: float | None = None
-    penalty_power: int | None = None
 
 
 ROWS: Mapping[Part | CoinPart, type[_CoinRow]] = {

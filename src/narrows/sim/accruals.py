@@ -14,8 +14,8 @@ from narrows.sim.physics import (
     YIELD,
     close,
     coin_profit,
+    costs,
     pay,
-    quoted,
     trade,
 )
 
@@ -91,9 +91,7 @@ def _sell_along(
     for j in range(legs.first[s], legs.first[s + 1]):
         held = state.quantity[j, k]
         if legs.spot[j] and held != 0.0:
-            c = legs.column[j]
-            half = quoted(market.bid[t, c], market.ask[t, c], legs.half_spread[j])
-            depth = market.depth[t, c] if market.depth[t, c] > 0.0 else legs.depth[j]
+            half, depth = costs(market, legs, t, j)
             trade(legs, state, trace, (t, k, j), -held, price, half, depth, DELIVERED)
 
 

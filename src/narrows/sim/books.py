@@ -4,9 +4,7 @@ Written apart from `physics.py` and `liquidation.py`, which must give the same b
 than one order, the order here is the order.
 """
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -15,106 +13,21 @@ from narrows.core.ledger import CATEGORIES
 from narrows.risk.liquidation import fixed_step, tier_step
 from narrows.risk.margin import required, tier
 from narrows.sim.layout import Layout, Legs, Market, Wallets
-from narrows.sim.standing import Standing
+from narrows.sim.standing import (
+    LegBook,
+    SpreadBook,
+    Standing,
+    WalletBook,
+    needed_together,
+    pledged,
+)
 
 DEPTH_DISTANCE = 0.001  # `depth` counts what rests within 10 bp of the mid
 DEAREST_FILL = 0.5  # of the price
-MEMORY = 8
 NOISE = 1e-12  # of a trade
 WHOLE, BY_TIER, BY_SHARE = range(3)
 MOST_STEPS = 1000
 EDGE = 1e-9  # of a position
-
-
-@dataclass
-class LegBook:
-    """One leg: what it is, what it holds."""
-
-    spread: int
-    column: int
-    asset: int
-    wallet: int
-    spot: bool
-    inverse: bool
-    quanto: bool
-    ratio: float
-    fee: float
-    half_spread: float
-    depth: float
-    isolated: bool
-    leverage: float
-    partial: int
-    partial_share: float
-    partial_above: float
-    liquidation_fee: float
-    delivery_fee: float
-    oracle: bool
-    along: bool
-    coin_apr: float
-    conversion: float
-    loan: int
-    detect: int
-    band: float
-    lot: float
-    min_notional: float
-    quantity: float = 0.0
-    coin: float = 0.0
-    posted: float = 0.0
-    mark: float = math.nan
-    target: float = 0.0
-    fx: float = 1.0
-    exchange: float = 1.0
-    charged: float = 0.0
-    unsettled: float = 0.0
-    available: float = math.nan
-
-    @property
-    def trading_cost(self) -> float:
-        """Fee and half spread, fraction."""
-        return self.fee + self.half_spread
-
-    @property
-    def borrowed(self) -> bool:
-        """Whether it is coin sold short."""
-        return self.spot and self.quantity < 0.0
-
-
-@dataclass
-class SpreadBook:
-    """One spread: its legs, its queue, its memory."""
-
-    legs: list[int]
-    queued: bool = False
-    opened: bool = False
-    blind: int = 0
-    memory: list[float] = field(default_factory=lambda: [0.0] * MEMORY)
-
-
-@dataclass
-class WalletBook:
-    """One wallet."""
-
-    money: int
-    leverage: float
-    cash_apr: float
-    cash_borrow_apr: float
-    share: float
-    debt_limit: float
-    unrealised: bool
-    debt_kept: float
-    top_up_at: float
-    delay: int
-    transfer_fee: float
-    transfer_min: float
-    cash: float
-    fx: float
-    coming: list[float]
-    equity: float = 0.0
-    margin_equity: float = 0.0
-    gross: float = 0.0
-    reserved: float = 0.0
-    maintenance: float = 0.0
-    ratio: float = 0.0
 
 
 def _facts_of(plan: Layout) -> list[dict[str, Any]]:
@@ -325,14 +238,6 @@ class Books:
         margin = leg.posted + self.worth(leg, price) * leg.exchange
         return margin - self.needed(i, price) * leg.exchange
 
-    def pledged(self, i: int, prices: Sequence[float]) -> float:
-        """What a long spot leg counts as margin: see `unasked.py`."""
-        raise NotImplementedError
-
-    def needed_together(self, w: int, prices: Sequence[float]) -> float:
-        """Maintenance of a wallet as a portfolio: see `unasked.py`."""
-        raise NotImplementedError
-
     def standing(self, w: int, prices: Sequence[float]) -> Standing:
         """A wallet at some prices, in its own currency; long spot counts by its collateral weight."""
         found = Standing(self.wallets[w].cash, self.wallets[w].cash, 0.0, 0.0)
@@ -343,7 +248,11 @@ class Books:
             if leg.spot:
                 value = leg.quantity * price * leg.exchange
                 found.equity += value
-                found.margin_equity += self.pledged(i, prices) if leg.quantity > 0.0 else value
+                found.margin_equity += (
+                    pledged(self.legs, self.wallets, self.haircuts, i, prices[i])
+                    if leg.quantity > 0.0
+                    else value
+                )
                 if leg.quantity < 0.0:
                     found.maintenance += 0.0 if together else self.needed(i, price) * leg.exchange
                     found.gross -= value * self.burden(i, leg.quantity, price)
@@ -361,7 +270,9 @@ class Books:
                 notional = abs(leg.quantity) if leg.inverse else abs(leg.quantity) * price
                 found.gross += notional * leg.exchange * self.burden(i, leg.quantity, price)
         if together:
-            found.maintenance = self.needed_together(w, prices)
+            found.maintenance = needed_together(
+                self.portfolio, self.legs, self.wallets, w, prices, self.now_ns
+            )
         found.maintenance *= float(self.portfolio.level[w])
         return found
 

@@ -6,10 +6,21 @@ wallet to wallet. `sim/unasked.py` says the same in plain Python.
 
 from narrows.core.arrays import Float2D
 from narrows.core.cache import inlined
-from narrows.core.time import HOUR_NS, YEAR_H
+from narrows.core.time import YEAR_H
+from narrows.risk.borrowing import hours_charged
 from narrows.risk.collateral import sold_for, to_repay
-from narrows.rulebook.coins import BEGUN, STRUCK
-from narrows.sim.layout import Legs, Market, State, Trace, Wallets
+from narrows.sim.layout import (
+    EQUITY,
+    MARGIN,
+    NEEDED,
+    RATIO,
+    RESERVED,
+    Legs,
+    Market,
+    State,
+    Trace,
+    Wallets,
+)
 from narrows.sim.physics import (
     BORROW,
     DELEVERAGED,
@@ -18,8 +29,8 @@ from narrows.sim.physics import (
     TRANSFER,
     YIELD,
     close,
+    costs,
     pay,
-    quoted,
     trade,
 )
 
@@ -73,8 +84,7 @@ def recall(market: Market, legs: Legs, state: State, trace: Trace, t: int) -> No
                     owed += max(-state.quantity[j, k], 0.0)
             called = min(owed - state.available[i], -state.quantity[i, k])
             if called > 0.0:
-                half = quoted(market.bid[t - 1, c], market.ask[t - 1, c], legs.half_spread[i])
-                depth = market.depth[t - 1, c] if market.depth[t - 1, c] > 0.0 else legs.depth[i]
+                half, depth = costs(market, legs, t - 1, i)
                 trade(legs, state, trace, (t, k, i), called, market.open[t, c], half, depth, RECALLED)
                 state.queued[legs.spread[i], k] = 0
 
@@ -83,33 +93,26 @@ def recall(market: Market, legs: Legs, state: State, trace: Trace, t: int) -> No
 def loans(market: Market, legs: Legs, wallets: Wallets, state: State, t: int, i: int) -> None:
     """Interest on the borrowed coins of a leg, and what its owned coins earn.
 
-    Where each begun hour is charged, the most that was owed in it pays for all of it; where the strike
-    of the clock is, what is owed then does. A bar may reach into several hours.
+    Hours are charged by the venue's clock. Where each begun one is, what was borrowed since it began pays
+    for it at once, and what was there before has paid for it already.
     """
     mark = state.mark[i]
     rate = market.borrow[t, legs.column[i]]
     end = market.time_ns[t]
     start = end - wallets.bar_ns
-    begun = (end - 1) // HOUR_NS - (start - 1) // HOUR_NS  # from the open on, before the close
-    struck = end // HOUR_NS - start // HOUR_NS  # after the open, to the close
     for k in range(state.quantity.shape[1]):
         quantity = state.quantity[i, k]
-        if quantity < 0.0:
-            due = -quantity
-            years = wallets.bar_years
-            if legs.loan[i] == BEGUN:
-                more = max(due - state.charged[i, k], 0.0) if start % HOUR_NS != 0 else 0.0
-                due = due * begun + more
-                years = 1.0 / YEAR_H
-            elif legs.loan[i] == STRUCK:
-                years = struck / YEAR_H
-            pay(legs, state, i, k, -(due * mark * rate * years), BORROW)
+        if quantity < 0.0 or state.charged[i, k] > 0.0:
+            style, every, offset = legs.loan[i], legs.loan_every[i], legs.loan_offset[i]
+            hours = hours_charged(style, every, offset, 0, start, end)
+            begun = hours_charged(style, every, offset, start, start, end) - hours
+            owed = max(-quantity, 0.0)
+            due = owed * hours + max(owed - state.charged[i, k], 0.0) * begun
+            if owed > 0.0:
+                pay(legs, state, i, k, -(due * mark * rate / YEAR_H), BORROW)
+            state.charged[i, k] = owed if hours > 0.0 else max(state.charged[i, k], owed)
         elif quantity > 0.0 and legs.coin_apr[i] > 0.0:
             pay(legs, state, i, k, quantity * mark * legs.coin_apr[i] * wallets.bar_years, YIELD)
-        if begun > 0:
-            state.charged[i, k] = max(-quantity, 0.0)
-        else:
-            state.charged[i, k] = max(state.charged[i, k], -quantity)
 
 
 @inlined
@@ -143,13 +146,10 @@ def repay(market: Market, legs: Legs, wallets: Wallets, state: State, trace: Tra
         owed = to_repay(balance, wallets.debt_limit[w], wallets.debt_kept[w])
         for n in range(legs.sale.shape[0]):
             i = legs.sale[n]
-            row = legs.haircuts.first[i]
-            counts = row < legs.haircuts.first[i + 1] and legs.haircuts.weight[row] > 0.0
-            if not (owed > 0.0 and counts and legs.spot[i] and legs.wallet[i] == w):
+            if not (owed > 0.0 and legs.wallet[i] == w):
                 continue
-            c = legs.column[i]
-            half = quoted(market.bid[t, c], market.ask[t, c], legs.half_spread[i]) + legs.conversion[i]
-            depth = market.depth[t, c] if market.depth[t, c] > 0.0 else legs.depth[i]
+            half, depth = costs(market, legs, t, i)
+            half += legs.conversion[i]
             held = max(state.quantity[i, k], 0.0)
             quantity, proceeds = sold_for(owed, state.mark[i] * state.exchange[i], legs.fee[i] + half, held)
             if quantity > 0.0:
@@ -193,9 +193,9 @@ def spare(wallets: Wallets, state: State, v: int, w: int, k: int, worth: Float2D
     Its own idle cash, no more than what it has beyond its share of the start, and no more than leaves
     its margin ratio below the one at which w sends for cash, and at which it would itself.
     """
-    free = state.cash[v, k] - worth[v, 2]
-    beyond = worth[v, 0] - wallets.share[v] * total / state.cash_fx[v]
-    margin = worth[v, 3] - worth[v, 4] / min(wallets.top_up_at[v], wallets.top_up_at[w])
+    free = state.cash[v, k] - worth[v, RESERVED]
+    beyond = worth[v, EQUITY] - wallets.share[v] * total / state.cash_fx[v]
+    margin = worth[v, MARGIN] - worth[v, NEEDED] / min(wallets.top_up_at[v], wallets.top_up_at[w])
     sent: float = min(free, beyond, margin) * state.cash_fx[v]
     return sent
 
@@ -222,9 +222,9 @@ def restore(
     """
     paid = 0.0
     for w in range(state.cash.shape[0]):
-        if not worth[w, 5] >= wallets.top_up_at[w]:
+        if not worth[w, RATIO] >= wallets.top_up_at[w]:
             continue
-        need = wallets.share[w] * total - worth[w, 0] * state.cash_fx[w]
+        need = wallets.share[w] * total - worth[w, EQUITY] * state.cash_fx[w]
         for d in range(state.transit.shape[1]):
             need -= state.transit[w, d, k]
         for v in range(state.cash.shape[0]):
@@ -235,8 +235,8 @@ def restore(
             if amount > wallets.transfer_fee[v] and amount >= wallets.transfer_min[v]:
                 delay = max(wallets.delay[v], wallets.delay[w])
                 send(state, legs.wallet.shape[0], v, w, k, amount, wallets.transfer_fee[v], delay)
-                worth[v, 0] -= amount / state.cash_fx[v]
-                worth[v, 3] -= amount / state.cash_fx[v]
+                worth[v, EQUITY] -= amount / state.cash_fx[v]
+                worth[v, MARGIN] -= amount / state.cash_fx[v]
                 need -= amount
                 paid += wallets.transfer_fee[v]
     return paid

@@ -27,7 +27,20 @@ from narrows.sim.forced import (
     repay,
     restore,
 )
-from narrows.sim.layout import Legs, Market, Scratch, State, Trace, Wallets
+from narrows.sim.layout import (
+    EQUITY,
+    GROSS,
+    MARGIN,
+    NEEDED,
+    RATIO,
+    RESERVED,
+    Legs,
+    Market,
+    Scratch,
+    State,
+    Trace,
+    Wallets,
+)
 from narrows.sim.liquidation import (
     fails,
     judge_inside_bar,
@@ -44,10 +57,10 @@ from narrows.sim.physics import (
     TRADED,
     alone,
     capacity,
+    costs,
     in_base,
     native,
     order,
-    quoted,
     reserve,
     trade,
 )
@@ -98,8 +111,7 @@ def _fill(market: Market, legs: Legs, state: State, trace: Trace, t: int) -> Non
                 change = state.target[i, k] - state.quantity[i, k]
                 if change != 0.0:
                     c = legs.column[i]
-                    half = quoted(market.bid[t - 1, c], market.ask[t - 1, c], legs.half_spread[i])
-                    depth = market.depth[t - 1, c] if market.depth[t - 1, c] > 0.0 else legs.depth[i]
+                    half, depth = costs(market, legs, t - 1, i)
                     trade(legs, state, trace, (t, k, i), change, market.open[t, c], half, depth, TRADED)
 
 
@@ -121,8 +133,7 @@ def _residual(legs: Legs, state: State, s: int, k: int) -> float:
 def _judge(legs: Legs, state: State, trace: Trace, t: int, row: int, k: int, worth: Float2D) -> float:
     """Margin check of every wallet of a lane on the marks; returns the equity of all together.
 
-    `worth` (W, 6) receives equity, margined notional, cash that is not its own, margin equity,
-    maintenance, in the currency of each wallet's cash, and the margin ratio. Cash on its way counts.
+    `worth` receives how each wallet stands, see `Scratch`. Cash on its way counts.
     """
     total = on_the_way(state, k)
     for w in range(state.cash.shape[0]):
@@ -134,7 +145,7 @@ def _judge(legs: Legs, state: State, trace: Trace, t: int, row: int, k: int, wor
                 ratio = max(ratio, ratio_of(room + need, need))
                 if room <= 0.0:
                     liquidate_leg(legs, state, trace, t, i, k, state.mark[i])
-        for again in (False, True):
+        for again in (False, True):  # one place, so that `standing` is compiled into it once
             equity, margin_equity, maintenance, gross, borrowed = standing(legs, state, w, k, state.mark)
             if again:
                 break
@@ -143,12 +154,12 @@ def _judge(legs: Legs, state: State, trace: Trace, t: int, row: int, k: int, wor
                 break
             liquidate(legs, state, trace, t, w, k, state.mark)
         total += equity * state.cash_fx[w]
-        worth[w, 0] = equity
-        worth[w, 1] = gross
-        worth[w, 2] = borrowed
-        worth[w, 3] = margin_equity
-        worth[w, 4] = maintenance
-        worth[w, 5] = ratio
+        worth[w, EQUITY] = equity
+        worth[w, GROSS] = gross
+        worth[w, RESERVED] = borrowed
+        worth[w, MARGIN] = margin_equity
+        worth[w, NEEDED] = maintenance
+        worth[w, RATIO] = ratio
         if k == 0 and row < trace.mark.shape[0]:
             trace.margin_ratio[row, w] = ratio
     return total
@@ -189,7 +200,7 @@ def _book(legs: Legs, state: State, trace: Trace, row: int, k: int, total: float
             trace.mark[row, i] = state.mark[i]
             trace.quantity[row, i] = state.quantity[i, 0]
         for w in range(worth.shape[0]):
-            trace.wallet_equity[row, w] = worth[w, 0] * state.cash_fx[w]
+            trace.wallet_equity[row, w] = worth[w, EQUITY] * state.cash_fx[w]
         for c in range(state.ledger.shape[1]):
             booked = 0.0
             for i in range(state.ledger.shape[0]):
@@ -325,7 +336,7 @@ def consult(
     worth, position, target = scratch.worth, scratch.position, scratch.target
     equity = on_the_way(state, k)
     for w in range(worth.shape[0]):
-        equity += worth[w, 0] * state.cash_fx[w]
+        equity += worth[w, EQUITY] * state.cash_fx[w]
     for s in range(state.queued.shape[0]):
         if state.blind[s, k] > 0:
             continue

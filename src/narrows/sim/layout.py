@@ -21,7 +21,8 @@ from narrows.core.panel import Panel
 from narrows.core.result import Leg
 from narrows.core.spread import Spread
 from narrows.core.time import YEAR_H
-from narrows.risk.collateral import Haircuts, sale_order
+from narrows.risk.borrowing import clock_of
+from narrows.risk.collateral import Haircuts, haircuts_of, sale_order
 from narrows.risk.margin import Tiers
 from narrows.sim.rates import first_rates, money_of
 from narrows.sim.terms import Debt, Terms, changes, debt, portfolio_rule, terms
@@ -86,10 +87,12 @@ class Legs(NamedTuple):
     along: Int1D  # 1 = at delivery the spot of its spread is sold along the averaging window
     portfolio: Portfolio
     haircuts: Haircuts  # what a long spot position counts as margin
-    sale: Int1D  # leg numbers, in the order in which collateral is sold to repay a debt
+    sale: Int1D  # legs whose coins are sold to repay a debt, in this order
     coin_apr: Float1D  # what owned spot earns: staking, lending
     conversion: Float1D  # what a venue keeps of collateral that it sells to repay a debt
-    loan: Int1D  # how borrowed coins are charged: borrowing.BEGUN, STRUCK, CONTINUOUS
+    loan: Int1D  # how borrowed coins are charged, see risk.borrowing.hours_charged
+    loan_every: Int1D  # ns
+    loan_offset: Int1D  # ns
     detect: Int1D  # bars until the desk notices what its venue did unasked
     band: Float1D  # largest distance of a fill from the last mark, fraction; inf = any
     lot: Float1D
@@ -168,6 +171,9 @@ class Trace(NamedTuple):
     fill_where: Int2D  # (room, 4) bar, lane, leg, reason
     fill_what: Float2D  # (room, 5) quantity, price, reference, fee, slippage
     fills: Int1D  # (1,) how many
+
+
+EQUITY, GROSS, RESERVED, MARGIN, NEEDED, RATIO = range(6)  # columns of Scratch.worth
 
 
 class Scratch(NamedTuple):
@@ -369,7 +375,8 @@ def _legs(
     """The facts of all legs; `leverage` is that of each wallet."""
     rows = np.cumsum([0, *(len(one.upkeep.tiers) for one in terms)])
     tiers = np.array([tier for one in terms for tier in one.upkeep.tiers], dtype=np.float64).reshape(-1, 4)
-    haircuts = _haircuts(terms)
+    haircuts = haircuts_of([one.haircut for one in terms])
+    clocks = [clock_of(one.loan) for one in terms]
     coins = [one.base for one in instruments]
     return Legs(
         first=_ints(np.cumsum([0, *(len(spread.legs) for spread in spreads)]).tolist()),
@@ -404,31 +411,17 @@ def _legs(
         along=_ints(one.along for one in terms),
         portfolio=portfolio,
         haircuts=haircuts,
-        sale=_ints(_sale(haircuts)),
+        sale=sale_order(haircuts),
         coin_apr=_floats(one.coin_apr for one in terms),
-        conversion=_floats(one.haircut.conversion for one in terms),
-        loan=_ints(one.loan for one in terms),
+        conversion=_floats((one.haircut and one.haircut.conversion) or 0.0 for one in terms),
+        loan=_ints(style for style, _, _ in clocks),
+        loan_every=_ints(every for _, every, _ in clocks),
+        loan_offset=_ints(offset for _, _, offset in clocks),
         detect=_ints(_bars(one.detect_h, panel) for one in terms),
         band=_floats(one.band for one in terms),
         lot=_floats(one.lot for one in instruments),
         min_notional=_floats(one.min_notional for one in instruments),
     )
-
-
-def _haircuts(terms: Sequence[Terms]) -> Haircuts:
-    rows = [row for one in terms for row in one.haircut.rows]
-    return Haircuts(
-        first=_ints(np.cumsum([0, *(len(one.haircut.rows) for one in terms)]).tolist()),
-        in_coin=_ints(one.haircut.in_coin for one in terms),
-        floor=_floats(floor for floor, _ in rows),
-        weight=_floats(weight for _, weight in rows),
-    )
-
-
-def _sale(haircuts: Haircuts) -> list[int]:
-    """All legs: collateral as a venue sells it, then what it does not sell."""
-    order = sale_order(haircuts).tolist()
-    return [*order, *(i for i in range(len(haircuts.first) - 1) if i not in order)]
 
 
 def _bars(hours: float, panel: Panel) -> int:

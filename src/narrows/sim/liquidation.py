@@ -20,7 +20,7 @@ from narrows.sim.terms import BY_SHARE, BY_TIER
 WORST_RATIO = 10.0  # a margin ratio is written down as no more than this
 MOST_STEPS = 1000  # of one liquidation
 EDGE = 1e-9  # of a position: nearer than this to the edge of its tier it is below it already
-NEVER = 2.0  # how far along a line that stays above
+NEVER = 2.0  # how far along a line whose room does not end
 MOST_HALVES = 100  # in the search for where a wallet fails inside a bar
 
 
@@ -328,24 +328,25 @@ def _room(legs: Legs, state: State, w: int, k: int, i: int, prices: Float1D) -> 
 
 @inlined
 def _way(legs: Legs, state: State, w: int, k: int, i: int, scratch: Scratch) -> float:
-    """How far along the straight line from `scratch.start` to `scratch.end` the room ends; 2 = it does not.
+    """How far along the line from `scratch.start` to `scratch.end` the room ends; NEVER = it does not."""
+    at_end = _room(legs, state, w, k, i, scratch.end)
+    return _search(legs, state, w, k, i, scratch, at_end) if at_end <= 0.0 else NEVER
+
+
+@outlined
+def _search(legs: Legs, state: State, w: int, k: int, i: int, scratch: Scratch, at_end: float) -> float:
+    """Where the room ends that is `at_end` at the end of the line.
 
     Room is concave along the line, for maintenance bends upwards from tier to tier: a chord never
     passes the point where the room ends, and half an interval always closes in on it.
     """
-    low, high, way = 0.0, 1.0, 1.0
-    at_low, at_high = 0.0, 0.0
-    for n in range(2 * MOST_HALVES + 2):  # the end, the start, then by turns the chord and the middle
+    low, high, way = 0.0, 1.0, 0.0
+    at_low = 0.0
+    for n in range(2 * MOST_HALVES + 1):  # the start, then by turns the chord and the middle
         _between(scratch, way)
         room = _room(legs, state, w, k, i, scratch.at)
-        chord = n % 2 == 0 and n > 0
+        chord = n % 2 == 1
         if n == 0:
-            if not room <= 0.0:
-                return NEVER
-            at_high = room
-            way = 0.0
-            continue
-        if n == 1:
             if not room > 0.0:
                 return 0.0
             at_low = 0.0 if room == math.inf else room
@@ -356,8 +357,8 @@ def _way(legs: Legs, state: State, w: int, k: int, i: int, scratch: Scratch) -> 
             at_low = room
         else:
             high = way
-            at_high = room
-        way = 0.5 * (low + high) if chord else low + (high - low) * (at_low / (at_low - at_high))
+            at_end = room
+        way = 0.5 * (low + high) if chord else low + (high - low) * (at_low / (at_low - at_end))
         if not chord and not low < way < high:
             return way
     return low

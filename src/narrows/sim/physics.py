@@ -10,7 +10,7 @@ from typing import Any
 from narrows.core.arrays import Float2D
 from narrows.core.cache import inlined, outlined
 from narrows.risk.margin import tier
-from narrows.sim.layout import Legs, State, Trace, Wallets
+from narrows.sim.layout import GROSS, MARGIN, RESERVED, Legs, Market, State, Trace, Wallets
 
 TEN_BP = 1e-3  # `depth` is what rests within this distance of the mid
 NOISE = 1e-12  # of a trade: what is left of a position below this is float noise, and no position
@@ -49,6 +49,14 @@ def quoted(bid: float, ask: float, default: float) -> float:
     if bid > 0.0 and ask >= bid:
         return (ask - bid) / (ask + bid)
     return default
+
+
+@inlined
+def costs(market: Market, legs: Legs, t: int, i: int) -> tuple[float, float]:
+    """Half spread and depth that a leg trades at, by the book of a bar where it has one."""
+    c = legs.column[i]
+    half = quoted(market.bid[t, c], market.ask[t, c], legs.half_spread[i])
+    return half, market.depth[t, c] if market.depth[t, c] > 0.0 else legs.depth[i]
 
 
 # --- one leg of one lane ------------------------------------------------------------------------
@@ -314,7 +322,7 @@ def capacity_at(
         if legs.spot[i] and margined(legs, i, sign):
             size = min(size, lendable(legs, state, i, k) / abs(legs.ratio[i]))
         leverage = wallets.leverage[w]
-        room = leverage * worth[w, 3] - worth[w, 1]
+        room = leverage * worth[w, MARGIN] - worth[w, GROSS]
         need = 0.0
         for j in range(legs.first[s], legs.first[s + 1]):
             if legs.wallet[j] == w:
@@ -339,7 +347,7 @@ def capacity_at(
             size = min(size, room / need)
         if not margined(legs, i, sign):
             price *= state.exchange[i]
-            room = state.cash[w, k] + max(state.quantity[i, k], 0.0) * price - worth[w, 2]
+            room = state.cash[w, k] + max(state.quantity[i, k], 0.0) * price - worth[w, RESERVED]
             size = min(size, room / (abs(legs.ratio[i]) * price * (1.0 + legs.fee[i] + legs.half_spread[i])))
     return size if size > 0.0 and math.isfinite(size) else 0.0
 
@@ -352,7 +360,7 @@ def alone(legs: Legs, wallets: Wallets, state: State, i: int, k: int, size: floa
     """
     w = legs.wallet[i]
     leverage = wallets.leverage[w]
-    room = leverage * worth[w, 3] - worth[w, 1]
+    room = leverage * worth[w, MARGIN] - worth[w, GROSS]
     if legs.isolated[i]:
         room += leverage * state.posted[i, k]
     else:
@@ -375,22 +383,22 @@ def reserve(legs: Legs, state: State, s: int, k: int, worth: Float2D) -> None:
         target = state.target[i, k]
         price = (1.0 if legs.inverse[i] else state.mark[i]) * state.exchange[i]
         lost = legs.fee[i] + legs.half_spread[i]
-        worth[w, 3] -= abs(target - held) * price * lost
+        worth[w, MARGIN] -= abs(target - held) * price * lost
         if legs.spot[i]:
             bought = max(target, 0.0) - max(held, 0.0)
             if bought > 0.0:
-                worth[w, 3] -= (1.0 - last_weight(legs, state, i, target)) * bought * price
+                worth[w, MARGIN] -= (1.0 - last_weight(legs, state, i, target)) * bought * price
             if target > held:
-                worth[w, 2] += (target - held) * price * (1.0 + lost)
+                worth[w, RESERVED] += (target - held) * price * (1.0 + lost)
             weighs = max(-target, 0.0) * burden(legs, i, min(target, 0.0), state.mark[i])
             weighed = max(-held, 0.0) * burden(legs, i, min(held, 0.0), state.mark[i])
-            worth[w, 1] += max(weighs - weighed, 0.0) * price
+            worth[w, GROSS] += max(weighs - weighed, 0.0) * price
         elif legs.isolated[i]:
             set_aside = max(abs(target) - abs(held), 0.0) * price / legs.leverage[i]
             set_aside *= burden(legs, i, target, state.mark[i])
-            worth[w, 3] -= set_aside
-            worth[w, 2] += set_aside
+            worth[w, MARGIN] -= set_aside
+            worth[w, RESERVED] += set_aside
         else:
             weighs = abs(target) * burden(legs, i, target, state.mark[i])
             weighed = abs(held) * burden(legs, i, held, state.mark[i])
-            worth[w, 1] += max(weighs - weighed, 0.0) * price
+            worth[w, GROSS] += max(weighs - weighed, 0.0) * price

@@ -7,8 +7,7 @@ more than one order, the order here is the order. Read this file and `books.py` 
 import math
 from collections.abc import Callable, Sequence
 
-from narrows.sim.books import LegBook, SpreadBook
-from narrows.sim.standing import ratio_of
+from narrows.sim.standing import LegBook, SpreadBook, ratio_of
 from narrows.sim.unasked import Unasked
 
 FLOAT_NOISE = 1e-12  # of the equity
@@ -66,10 +65,10 @@ class Reference(Unasked):
 
     def way(self, w: int, i: int, start: list[float], end: list[float]) -> float:
         """How far along the line from start to end the room ends: chord, then half; 2 = it does not."""
-        at_high = self.room_at(w, i, line(start, end, 1.0))
+        at_high = self.room_at(w, i, end)
         if not at_high <= 0.0:
             return NEVER
-        at_low = self.room_at(w, i, line(start, end, 0.0))
+        at_low = self.room_at(w, i, start)
         if not at_low > 0.0:
             return 0.0
         low, high = 0.0, 1.0

@@ -10,7 +10,7 @@ from narrows.core.errors import ConfigError
 from narrows.core.instrument import Instrument
 from narrows.core.units import from_bps
 from narrows.rulebook import FeeRule, MarginRule, PortfolioRule, Rulebook, SettlementRule, load
-from narrows.rulebook.coins import STYLES
+from narrows.rulebook.coins import BorrowRule, CollateralRule, Slice
 
 WHOLE, BY_TIER, BY_SHARE = range(3)  # how a venue liquidates, as in physics
 PARTIAL = {"none": WHOLE, "tier": BY_TIER, "share": BY_SHARE}
@@ -35,23 +35,15 @@ class Upkeep(NamedTuple):
     partial_above: float = 0.0
 
 
-class Haircut(NamedTuple):
-    """What a coin counts as margin, (floor, weight) rows, none = nothing; and what a forced sale costs."""
-
-    rows: tuple[tuple[float, float], ...] = ()
-    in_coin: bool = False
-    conversion: float = 0.0
-
-
 class Terms(NamedTuple):
     """Facts of one leg: fractions, quote values."""
 
     taker: float
     half_spread: float
     depth: float
-    haircut: Haircut
+    haircut: CollateralRule | None  # None = owned coins are no margin
     coin_apr: float
-    loan: int
+    loan: BorrowRule
     detect_h: float
     band: float
     isolated: bool
@@ -125,32 +117,31 @@ def _terms(desk: Desk, one: Instrument, venue: Venue, time_ns: int) -> Terms:
         along=venue.delivery == "along" and one.kind == "future",
         haircut=_haircut(book, one, venue, time_ns),
         coin_apr=venue.coin_apr.get(one.base, 0.0),
-        loan=STYLES["continuous" if owed is None or owed.every_h != 1.0 else owed.charged],
+        loan=BorrowRule(charged="continuous") if owed is None else owed,
         detect_h=venue.detect_h,
         band=math.inf if venue.price_band is None else venue.price_band,
         upkeep=_upkeep(book, one, venue, time_ns),
     )
 
 
-def _haircut(book: Rulebook, one: Instrument, venue: Venue, time_ns: int) -> Haircut:
+def _haircut(book: Rulebook, one: Instrument, venue: Venue, time_ns: int) -> CollateralRule | None:
     """What owned coins count as margin: nothing in a wallet without derivatives, or if not named."""
     named = venue.collateral is None or one.base in venue.collateral
     if one.is_derivative or venue.margin == "isolated" or not named:
-        return Haircut()
+        return None
     if venue.account == "separate":
-        return Haircut(((0.0, 1.0),))  # of loans of other coins in the spot wallet
+        return _flat(0.0)  # of loans of other coins in the spot wallet
     if venue.haircut is not None:
-        return Haircut(((0.0, 1.0 - venue.haircut),))
+        return _flat(venue.haircut)
     try:
-        rule = book.collateral(one.venue, one.base, time_ns)
+        return book.collateral(one.venue, one.base, time_ns)
     except ConfigError as error:
-        remedy = (
-            f"give haircut in [venues.{one.venue}], leave {one.base} out of collateral, or {error.remedy}"
-        )
-        raise ConfigError(error.what, error.where, remedy) from None
-    floors, weights = rule.arrays()
-    rows = tuple(zip(floors.tolist(), weights.tolist(), strict=True))
-    return Haircut(rows, rule.floors_in == "coin", rule.conversion or 0.0)
+        own = f"give haircut in [venues.{one.venue}], leave {one.base} out of collateral"
+        raise ConfigError(error.what, error.where, f"{own}, or {error.remedy}") from None
+
+
+def _flat(haircut: float) -> CollateralRule:
+    return CollateralRule(haircuts=(Slice(0.0, haircut),), floors_in="usd")
 
 
 def portfolio_rule(desk: Desk, one: Instrument, time_ns: int) -> PortfolioRule:

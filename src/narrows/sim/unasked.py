@@ -4,16 +4,13 @@ Written apart from `forced.py`, which must give the same bits.
 """
 
 import math
-from collections.abc import Sequence
 
-import numpy as np
+from narrows.core.time import YEAR_H
+from narrows.risk.borrowing import hours_charged
+from narrows.risk.collateral import sold_for, to_repay
+from narrows.sim.books import Books
+from narrows.sim.standing import LegBook
 
-from narrows.core.time import HOUR_NS, YEAR_H
-from narrows.risk.collateral import counted, sold_for, to_repay
-from narrows.risk.portfolio import maintenance, scratch
-from narrows.sim.books import Books, LegBook
-
-EACH_BEGUN_HOUR, ON_THE_HOUR = 0, 1  # how a loan is charged, but for continuously
 ONLY_SMALLER, NOT_AT_ALL = 1, 2  # how an instrument trades, but for freely
 
 
@@ -60,21 +57,17 @@ class Unasked(Books):
     def loans(self, t: int, i: int) -> None:
         """Interest on borrowed coins, for each begun hour once where the venue counts so; what owned earn."""
         leg = self.legs[i]
-        owed = max(-leg.quantity, 0.0)
-        strikes = range(-(-(self.times[t] - self.bar_ns) // HOUR_NS) * HOUR_NS, self.times[t] + 1, HOUR_NS)
-        begun = [strike for strike in strikes if strike < self.times[t]]
-        if owed > 0.0:
-            due, years = owed, self.bar_years
-            if leg.loan == EACH_BEGUN_HOUR:
-                inside = self.times[t] - self.bar_ns not in begun  # an hour was running at the open
-                due = owed * len(begun) + (max(owed - leg.charged, 0.0) if inside else 0.0)
-                years = 1.0 / YEAR_H
-            elif leg.loan == ON_THE_HOUR:
-                years = len([strike for strike in strikes if strike > self.times[t] - self.bar_ns]) / YEAR_H
-            self.pay(i, -(due * leg.mark * self.rows["borrow"][t][leg.column] * years), "borrow")
+        owed, end = max(-leg.quantity, 0.0), self.times[t]
+        if owed > 0.0 or leg.charged > 0.0:
+            clock = (leg.loan, leg.loan_every, leg.loan_offset)
+            hours = hours_charged(*clock, 0, end - self.bar_ns, end)
+            begun = hours_charged(*clock, end - self.bar_ns, end - self.bar_ns, end) - hours
+            due = owed * hours + max(owed - leg.charged, 0.0) * begun
+            if owed > 0.0:
+                self.pay(i, -(due * leg.mark * self.rows["borrow"][t][leg.column] / YEAR_H), "borrow")
+            leg.charged = owed if hours > 0.0 else max(leg.charged, owed)
         elif leg.quantity > 0.0 and leg.coin_apr > 0.0:
             self.pay(i, leg.quantity * leg.mark * leg.coin_apr * self.bar_years, "collateral_yield")
-        leg.charged = owed if begun else max(leg.charged, owed)
 
     def deleverage(self, t: int) -> None:
         """ADL takes a share of the positions on the side that won."""
@@ -97,8 +90,7 @@ class Unasked(Books):
             owed = to_repay(balance, wallet.debt_limit, wallet.debt_kept)
             for i in self.sale:
                 leg = self.legs[i]
-                first, last = self.haircuts.first[i : i + 2]
-                if not leg.spot or leg.wallet != w or first == last or not self.haircuts.weight[first] > 0.0:
+                if leg.wallet != w:
                     continue
                 half, depth = self.costs(t, leg)
                 half += leg.conversion
@@ -107,22 +99,6 @@ class Unasked(Books):
                 if quantity > 0.0:
                     self.trade(t, i, -quantity, leg.mark, (half, depth), "repayment")
                     owed -= proceeds
-
-    def pledged(self, i: int, prices: Sequence[float]) -> float:
-        """What a long spot leg counts as margin in its wallet, after the slices that the legs before fill."""
-        leg = self.legs[i]
-        first, last = self.haircuts.first[i : i + 2]
-        if last - first < 2:
-            weight = float(self.haircuts.weight[first]) if last > first else 0.0
-            return leg.quantity * prices[i] * leg.exchange * weight
-        below = 0.0
-        for other in self.legs[:i]:
-            if (other.asset, other.wallet, other.spot) == (leg.asset, leg.wallet, True):
-                below += max(other.quantity, 0.0)
-        if self.haircuts.in_coin[i]:
-            return float(counted(self.haircuts, i, below, leg.quantity, prices[i] * leg.exchange))
-        worth = counted(self.haircuts, i, below, leg.quantity, prices[i] * leg.fx)
-        return float(worth / self.wallets[leg.wallet].fx)
 
     def lendable(self, leg: LegBook) -> float:
         """Coins that a leg may owe, beside what other legs do or are to; inf where nothing limits it."""
@@ -142,23 +118,6 @@ class Unasked(Books):
         size = quantity if self.haircuts.in_coin[i] else quantity * leg.mark * leg.fx
         reached = [row for row in range(first, last) if row == first or self.haircuts.floor[row] < size]
         return float(self.haircuts.weight[reached[-1]]) if reached else 0.0
-
-    def needed_together(self, w: int, prices: Sequence[float]) -> float:
-        """Maintenance of a wallet as a portfolio, in its currency; years to run at the close of this bar."""
-        mine = [leg.wallet == w and (leg.quantity != 0.0 or leg.coin != 0.0) for leg in self.legs]
-        coins = [
-            leg.coin + leg.quantity * (1.0 / leg.mark - 1.0 / price) if there and leg.inverse else 0.0
-            for leg, price, there in zip(self.legs, prices, mine, strict=True)
-        ]
-        at = self.portfolio.positions._replace(
-            quantity=np.array([leg.quantity * there for leg, there in zip(self.legs, mine, strict=True)]),
-            coin=np.array(coins),
-            rate=np.array([leg.exchange for leg in self.legs]),
-            term_years=np.maximum((self.portfolio.expiry_ns - self.now_ns) / (YEAR_H * HOUR_NS), 0.0),
-        )
-        rates = np.full(len(self.portfolio.grid.rate), 1.0 / self.wallets[w].fx)
-        grid = self.portfolio.grid._replace(rate=rates)
-        return float(maintenance(at, grid, np.array(prices), scratch(at, grid)))
 
     # -- cash from wallet to wallet
 
