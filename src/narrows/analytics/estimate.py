@@ -1,0 +1,34 @@
+"""Estimate: a number with its interval, and in words why there is none."""
+
+import math
+from typing import NamedTuple
+
+
+class Estimate(NamedTuple):
+    """What data say about one parameter.
+
+    Attributes
+    ----------
+    value : float
+        The point estimate, corrected for its known bias where the estimator says so; NaN = none.
+    lo, hi : float
+        Ends of its interval, 90 % unless the estimator says otherwise; an infinite end means that
+        the data do not bound it there, NaN that no interval could be found.
+    reason : str
+        Empty, or why the number is missing or not to be trusted ("not identified: …").
+    """
+
+    value: float
+    lo: float
+    hi: float
+    reason: str = ""
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a finite value between finite ends."""
+        return all(map(math.isfinite, self[:3]))
+
+
+def unknown(reason: str) -> Estimate:
+    """No number, and why."""
+    return Estimate(math.nan, math.nan, math.nan, reason)
