@@ -1,0 +1,293 @@
+"""The convergence study of one spread as one HTML file: is its gap abnormal, will it close, who closes it?"""
+
+import math
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from narrows.analytics.estimate import Estimate
+from narrows.analytics.study import Study
+from narrows.core.time import iso
+from narrows.core.units import to_bps
+from narrows.report.figure import Figure
+from narrows.report.html import contents, part, section_html
+from narrows.report.numbers import count, percent
+from narrows.report.page import document, drawing, write
+from narrows.report.study_figures import ahead, arrows, clamp, cycles, fan, gap_in_band, half_lives, told
+from narrows.report.table import Table
+
+_PARTS = {
+    "gap": "Is the gap abnormal?",
+    "close": "Will it close, and when?",
+    "who": "Which leg does it?",
+    "funding": "What does funding pay meanwhile?",
+    "trust": "What it takes for granted",
+}
+
+
+def headline(study: Study) -> str:
+    """The study in one sentence."""
+    gap, outside = to_bps(float(study.basis[-1])), to_bps(float(study.outside[-1]))
+    if not math.isfinite(gap):
+        return "The gap is not known at the last bar."
+    where = "and its band is not known"
+    if math.isfinite(outside):
+        where = (
+            f"{abs(outside):.1f} bp {'above' if outside > 0 else 'below'} its band"
+            if outside
+            else "inside its band"
+        )
+    return f"The gap stands at {gap:.1f} bp, {where}; {_closing(study)}."
+
+
+def _closing(study: Study) -> str:
+    if study.expiry is not None and math.isfinite(study.expiry.halving_h):
+        return f"on its way to delivery it should halve in {study.expiry.halving_h / 24.0:.1f} days"
+    found = study.equilibrium
+    if found.state == "converging" and found.half_life_h.known:
+        return f"a deviation halves in {told(found.half_life_h, 'h')}"
+    return f"{found.state}: {found.reason}" if found.reason else found.state
+
+
+def _placed(figure: Figure, wide: bool = False) -> str:
+    drawn = '<div class="empty">Nothing to draw.</div>'
+    if figure.data:
+        drawn = drawing(figure.name, figure.data, figure.layout)
+    style = ' class="wide"' if wide else ""
+    return f"<figure{style}>{figure.heading}{drawn}</figure>"
+
+
+def _figures(*placed: str) -> str:
+    return f'<div class="figures">{"".join(placed)}</div>'
+
+
+def _row(name: str, found: Estimate, unit: str) -> tuple[str, str, str]:
+    return (name, told(found, unit), found.reason if math.isfinite(found.value) else "")
+
+
+def _cycles_table(study: Study) -> Table:
+    assert study.expiry is not None
+    rows = [
+        (
+            one.instrument.rsplit(".", 1)[0],
+            "delivered" if one.delivered else "running",
+            f"{one.days_left.max():.0f}",
+            told(one.speed, ""),
+            told(one.pooled, ""),
+        )
+        for one in study.expiry.cycles
+        if len(one.days_left)
+    ]
+    rows.append(("mean of the cycles", "", "", "", told(study.expiry.speed, "")))
+    note = (
+        "Speed alpha of the power bridge: 1 closes the gap evenly until delivery, more closes it early, less "
+        "late. Pooled: each cycle shrunk to the mean of all by what it alone cannot tell."
+    )
+    return Table(
+        "Speed of each cycle", ("contract", "", "days seen", "speed, 90 %", "pooled"), tuple(rows), 5, note
+    )
+
+
+def _equilibrium_table(study: Study) -> Table:
+    found = study.equilibrium
+    rows = [
+        ("does it revert?", found.state, found.reason),
+        _row("half-life of the gap", found.half_life_h, "h"),
+        _row("half-life of the correction", found.correction_half_life_h, "h"),
+    ]
+    if found.worst_bar_ns:
+        rows.append(
+            (
+                "most telling bar",
+                iso(found.worst_bar_ns),
+                f"without it the half-life changes by {percent(found.worst_bar_influence, 0)}",
+            )
+        )
+    return Table("Reversion", ("", "", ""), tuple(rows), 3)
+
+
+def _leads_table(study: Study) -> Table:
+    rows = tuple(
+        (one.leg, told(one.share, "of the gap"), _bounds(one.leads_lo, one.leads_hi), percent(one.leads, 0))
+        for one in study.equilibrium.legs
+    )
+    note = (
+        "Information share: how much of the permanent moves come from that leg, with bounds over both orders; "
+        "the last has no order."
+    )
+    if study.equilibrium.leads_reason:
+        note += f" {study.equilibrium.leads_reason[:1].upper()}{study.equilibrium.leads_reason[1:]}."
+    head = ("leg", "closes a bar, 90 %", "leads (Hasbrouck)", "leads (Lien–Shrestha)")
+    return Table("Who follows, who leads", head, rows, 4, note)
+
+
+def _bounds(low: float, high: float) -> str:
+    return "not known" if math.isnan(low) else f"{low:.0%} to {high:.0%}"
+
+
+def _funding_table(study: Study) -> Table:
+    rows = []
+    for one in study.funding:
+        end = (
+            f"{to_bps(float(one.ahead[-1])):.1f} ± {1.645 * to_bps(float(one.ahead_sd[-1])):.1f} bp"
+            if len(one.ahead)
+            else "–"
+        )
+        even = (
+            "never, as things stand"
+            if one.break_even_h == math.inf
+            else f"{one.break_even_h / 24.0:.1f} days"
+        )
+        rows.append(
+            (
+                one.instrument,
+                percent(one.pinned, 0),
+                told(one.premium_half_life_h, "h"),
+                f"{to_bps(one.nowcast):.2f} ± {1.645 * to_bps(one.nowcast_sd):.2f} bp"
+                if math.isfinite(one.nowcast)
+                else "–",
+                end,
+                even if not math.isnan(one.break_even_h) else "–",
+                one.reason,
+            )
+        )
+    head = (
+        "leg",
+        "pinned",
+        "premium's half-life",
+        "running interval, 90 %",
+        "to the horizon, 90 %",
+        "pays for a round trip",
+        "",
+    )
+    note = f"To a short. One round trip of both legs costs {to_bps(study.round_trip):.1f} bp."
+    return Table("Funding", head, tuple(rows), 7, note)
+
+
+def _body(study: Study) -> str:
+    first = iso(int(study.time_ns[0]))[:10]
+    about = (
+        f"{first} to {iso(int(study.time_ns[-1]))}, {count(len(study.time_ns), 'bar')} of {study.bar_h:g} h; "
+        f"{study.spread.kind.replace('_', ' ')}, pulled together by {study.spread.anchor}"
+    )
+    expiry = study.expiry
+    close = [_placed(half_lives(study)), _placed(fan(study))]
+    tables = [section_html(_equilibrium_table(study), "prose")]
+    if expiry is not None:
+        close.insert(0, _placed(cycles(expiry), wide=True))
+        tables.insert(0, section_html(_cycles_table(study), "prose"))
+    chapters = {
+        "gap": _figures(_placed(gap_in_band(study), wide=True)),
+        "close": _figures(*close) + "".join(tables),
+        "who": _figures(_placed(arrows(study), wide=True)) + section_html(_leads_table(study), "prose"),
+        "funding": "",
+        "trust": "<ul>" + "".join(f"<li>{escape(note)}</li>" for note in study.notes) + "</ul>",
+    }
+    if study.funding:
+        drawn = [_placed(draw(one)) for one in study.funding for draw in (clamp, ahead)]
+        chapters["funding"] = _figures(*drawn) + section_html(_funding_table(study), "prose")
+    shown = {name: title for name, title in _PARTS.items() if chapters[name]}
+    return "".join(
+        (
+            f'<header><p class="desk">{escape(study.spread.id)}</p><h1>{escape(headline(study))}</h1>',
+            f'<p class="span">{escape(about)}</p></header>',
+            contents(shown),
+            *(part(name, title, chapters[name]) for name, title in shown.items()),
+        )
+    )
+
+
+def study_page(study: Study) -> bytes:
+    """The study as UTF-8 HTML that needs nothing but a browser; the same study gives the same bytes."""
+    return document(f"{study.spread.id}: {headline(study)}", _body(study))
+
+
+def write_study(study: Study, path: str | Path) -> None:
+    """Write the study as one self-contained HTML file.
+
+    Raises
+    ------
+    ConfigError
+        If the path cannot be written.
+    """
+    write(study_page(study), path)
+
+
+def _numbers(found: Estimate) -> dict[str, Any]:
+    return found._asdict()
+
+
+def study_summary(study: Study) -> dict[str, Any]:
+    """What `narrows study --json` prints: expiry, equilibrium, funding, regimes; rates are fractions."""
+    now = study.equilibrium
+    return {
+        "spread": study.spread.id,
+        "kind": study.spread.kind,
+        "anchor": study.spread.anchor,
+        "as_of": iso(int(study.time_ns[-1])),
+        "bars": len(study.time_ns),
+        "basis": float(study.basis[-1]),
+        "fair_lo": float(study.lo[-1]),
+        "fair": float(study.fair[-1]),
+        "fair_hi": float(study.hi[-1]),
+        "outside": float(study.outside[-1]),
+        "round_trip": study.round_trip,
+        "expiry": None if study.expiry is None else _expiry_summary(study),
+        "equilibrium": {
+            "state": now.state,
+            "reason": now.reason,
+            "half_life_h": _numbers(now.half_life_h),
+            "correction_half_life_h": _numbers(now.correction_half_life_h),
+            "legs": [
+                {
+                    "leg": one.leg,
+                    "share": _numbers(one.share),
+                    "leads_lo": one.leads_lo,
+                    "leads_hi": one.leads_hi,
+                    "leads": one.leads,
+                }
+                for one in now.legs
+            ],
+            "leads_reason": now.leads_reason,
+            "worst_bar": iso(now.worst_bar_ns) if now.worst_bar_ns else None,
+            "worst_bar_influence": now.worst_bar_influence,
+        },
+        "funding": [
+            {
+                "instrument": one.instrument,
+                "pinned": one.pinned,
+                "premium_half_life_h": _numbers(one.premium_half_life_h),
+                "nowcast": one.nowcast,
+                "nowcast_sd": one.nowcast_sd,
+                "horizon_h": float(one.ahead_h[-1]) if len(one.ahead_h) else None,
+                "expected": float(one.ahead[-1]) if len(one.ahead) else None,
+                "expected_sd": float(one.ahead_sd[-1]) if len(one.ahead_sd) else None,
+                "break_even_h": one.break_even_h,
+                "reason": one.reason,
+            }
+            for one in study.funding
+        ],
+        "regimes": None,
+        "notes": list(study.notes),
+    }
+
+
+def _expiry_summary(study: Study) -> dict[str, Any]:
+    found = study.expiry
+    assert found is not None
+    return {
+        "speed": _numbers(found.speed),
+        "halving_h": found.halving_h,
+        "p_closed": found.p_closed,
+        "closed_within": found.closed_within,
+        "reason": found.reason,
+        "cycles": [
+            {
+                "instrument": one.instrument,
+                "delivered": one.delivered,
+                "speed": _numbers(one.speed),
+                "pooled": _numbers(one.pooled),
+            }
+            for one in found.cycles
+        ],
+    }
