@@ -112,7 +112,7 @@ def _leads_table(study: Study) -> Table:
         for one in study.equilibrium.legs
     )
     note = (
-        "Information share: how much of the permanent moves come from that leg, with bounds over both orders; "
+        "Information share: how much of the permanent moves come from that leg, bounds over both orders; "
         "the last has no order."
     )
     if study.equilibrium.leads_reason:
