@@ -1,4 +1,4 @@
-"""The power bridge: a deviation that must be gone at delivery, how fast it goes, and what that promises.
+"""The power bridge: a deviation that must be gone at delivery, and how fast it goes, cycle by cycle.
 
 ``dB = −alpha · B / (T − t) dt + sigma dW``. Divided by the root of the time to expiry it is an
 Ornstein–Uhlenbeck process in the *logarithm* of that time, with speed alpha − ½: ten days to one day tell
@@ -16,7 +16,7 @@ from typing import NamedTuple, cast
 
 import numpy as np
 from numba import njit
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri
 
 from narrows.analytics.estimate import Estimate, unknown
 from narrows.core.arrays import Float1D, Float2D, FloatArray, read_only
@@ -64,11 +64,11 @@ class Speed(NamedTuple):
 def _unit_variance(alpha: float, before: float, after: float) -> float:
     """Variance gained on the way from `before` to `after` of expiry, for sigma = 1; its limit at delivery."""
     if after == 0.0:
-        return 0.0 if alpha > 0.0 else before if alpha == 0.0 else np.inf
-    power, logs = 2.0 * alpha - 1.0, np.log(before / after)
+        return 0.0 if alpha > 0.0 else before if alpha == 0.0 else math.inf
+    power, logs = 2.0 * alpha - 1.0, math.log(before / after)
     if abs(power) * logs < 1e-12:
         return after * logs
-    return -after * np.expm1(-power * logs) / power
+    return -after * math.expm1(-power * logs) / power
 
 
 @njit(cache=True)
@@ -179,8 +179,9 @@ def moments(
 
     Notes
     -----
-    Mean ``b · r^alpha`` with ``r = (T − s)/(T − t)``, variance ``sigma² (T − s)(1 − r^(2 alpha − 1))/(2 alpha − 1)``,
-    which is ``sigma² (T − s) ln(1/r)`` at alpha = ½. At delivery both are 0 if alpha is above 0.
+    With ``r = (T − s)/(T − t)`` the mean is ``b · r^alpha`` and the variance
+    ``sigma² (T − s)(1 − r^(2 alpha − 1))/(2 alpha − 1)``, at alpha = ½ ``sigma² (T − s) ln(1/r)``.
+    At delivery both are 0 if alpha is above 0.
     """
     after = T - np.asarray(s, dtype=np.float64)
     if not (t < T and np.all(after >= 0.0) and np.all(after <= T - t)):
@@ -201,10 +202,14 @@ def _observed(to_expiry: Float1D, deviation: Float1D) -> tuple[Float1D, Float1D]
         what = f"{left.shape} times to expiry and {values.shape} deviations"
         raise ConfigError(what, "power bridge", "give two arrays of one length")
     if not np.isfinite(left).all():
-        raise DataError("a time to expiry is not finite", "power bridge", "only a contract with a delivery converges")
+        raise DataError(
+            "a time to expiry is not finite", "power bridge", "only a contract with a delivery converges"
+        )
     if np.isinf(values).any():
         row = int(np.flatnonzero(np.isinf(values))[0])
-        raise DataError(f"deviation {values[row]}", f"power bridge, row {row}", "give NaN where it is not known")
+        raise DataError(
+            f"deviation {values[row]}", f"power bridge, row {row}", "give NaN where it is not known"
+        )
     known = ~np.isnan(values)
     late = np.flatnonzero(known & (left <= 0.0))
     if len(late):
@@ -239,7 +244,9 @@ def log_likelihood(
     """
     left, values = _observed(to_expiry, deviation)
     if not (sigma > 0.0 and noise >= 0.0):
-        raise ConfigError(f"sigma = {sigma}, noise = {noise}", "power bridge", "need sigma > 0 and noise >= 0")
+        raise ConfigError(
+            f"sigma = {sigma}, noise = {noise}", "power bridge", "need sigma > 0 and noise >= 0"
+        )
     if len(left) < 2:
         return 0.0
     logs, squares = _filter(*_steps(left, alpha), values, (noise / sigma) ** 2)
@@ -248,7 +255,7 @@ def log_likelihood(
 
 
 def _ends(profile: Float1D) -> tuple[float, float, float]:
-    """Best alpha and the ends of its 90 % interval; an infinite end where the profile never falls far enough."""
+    """Best alpha and the ends of its 90 % interval; infinite where the profile never falls far enough."""
     best = int(np.argmax(profile))
     inside = profile >= profile[best] - _HALF_CHI2
     ends = []
@@ -271,7 +278,13 @@ def _said(profile: Float1D) -> Estimate:
     """The estimate that a profile gives, and what is wrong with it."""
     value, low, high = _ends(profile)
     if math.isinf(low) or math.isinf(high):
-        sides = "on either side" if math.isinf(low) and math.isinf(high) else "above" if math.isinf(high) else "below"
+        sides = (
+            "on either side"
+            if math.isinf(low) and math.isinf(high)
+            else "above"
+            if math.isinf(high)
+            else "below"
+        )
         reason = f"not identified: the cycle does not bound alpha {sides} in {ALPHAS[0]:g} … {ALPHAS[-1]:g}"
         return Estimate(math.nan, low, high, reason)
     if high <= 0.0:
