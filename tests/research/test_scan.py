@@ -7,11 +7,15 @@ import msgspec
 import numpy as np
 import pytest
 
-from narrows.core.config import Desk, Hurdle, Universe
+from narrows.analytics.fairvalue import Costs, Financing, dated_band
+from narrows.core.config import Desk, Hurdle, Universe, Venue
 from narrows.core.errors import ConfigError
 from narrows.core.panel import Panel
+from narrows.core.spread import Spread, spreads
+from narrows.research.fair import costs_of, financing_of
 from narrows.research.scan import Found, scan
-from tiny_market import NAN, PERP, SPOT, tiny_desk, tiny_panel
+from narrows.sim.layout import layout
+from tiny_market import NAN, PERP, PERP_BETA, SPOT, rule, tiny_desk, tiny_panel
 
 approx = pytest.approx
 
@@ -101,3 +105,108 @@ def test_the_universe_chooses_kinds_and_an_empty_choice_is_refused() -> None:
         scan(none, market())
     with pytest.raises(ConfigError, match="no spread has prices"):
         scan(desk(), market().rows(0, 0))
+
+
+BP = 1e-4
+FREE_MONEY = Financing(borrow=0.0, lend=0.0, base_borrow=0.0, base_lend=0.0, margin=0.0, return_on_margin=0.0)
+
+
+def test_a_perpetual_above_its_fair_band_says_by_how_much() -> None:
+    """Alpha's clamp is 1 ± 5 bp; free money ends the band at −5 bp, four fills of 3 bp widen it."""
+    one = found(market(), "funding_carry")
+    assert (one.fair_lo_bps, one.fair_hi_bps) == approx((-17.0, 7.0))
+    assert one.outside_bps == approx(50.0 - 7.0)
+    dear = found(market(borrow=0.1095), "funding_carry", cash_borrow_apr=0.219)
+    assert (dear.fair_lo_bps, dear.fair_hi_bps) == approx((-1.0 - 5.0 - 12.0, 2.0 + 5.0 + 12.0))
+
+
+def test_a_future_s_band_has_the_costs_of_the_desk_and_the_days_that_are_left() -> None:
+    one = found(market(future=99.0), "cash_and_carry", delivery_bps=4.0)
+    years = (721.0 - (BARS - 1)) / 8760.0
+    plain = dated_band(1.0, years, FREE_MONEY, spot_cost=3 * BP, future_cost=3 * BP, exit_cost=(3 + 4) * BP)
+    assert one.fair_lo_bps == approx(1e4 * (float(plain.lo) - 1.0))
+    assert one.fair_hi_bps == approx(1e4 * (float(plain.hi) - 1.0))
+    assert one.outside_bps == approx(-100.0 - one.fair_lo_bps)
+
+
+def test_inside_its_band_a_basis_is_outside_by_nothing() -> None:
+    assert found(market(future=100.01), "cash_and_carry").outside_bps == 0.0
+
+
+def test_a_rule_that_is_missing_leaves_no_band_and_is_told() -> None:
+    spot, perp = "BTC-USDT.gamma", "BTC-USDT-PERP.gamma"
+    panel = tiny_panel([spot, perp], mark=([100.0] * BARS, 100.5), funding=(NAN, SETTLED))
+    venues = {"gamma": Venue(taker_bps=2.0, maintenance=0.005, liquidation_fee_bps=0.0, haircut=0.0)}
+    told = scan(msgspec.structs.replace(desk(), venues=venues), panel).spreads[0]
+    assert [math.isnan(value) for value in (told.fair_lo_bps, told.fair_hi_bps, told.outside_bps)] == [
+        True
+    ] * 3
+    assert "; no fair band: " in told.reason
+    assert "the rulebook does not know the venue gamma" in told.reason
+    known = msgspec.structs.replace(desk(), venues=venues, rules=(GAMMA,))
+    assert scan(known, panel).spreads[0].outside_bps > 0.0
+
+
+GAMMA = rule(
+    "funding",
+    venue="gamma",
+    interest=0.0001,
+    clamp=0.0005,
+    cap=0.02,
+    floor=-0.02,
+    interval_h=8.0,
+    scale="rate",
+    weights="equal",
+    sample="mid",
+    sample_s=60.0,
+    style="stamped",
+    pays_on="mark",
+)
+
+
+def test_the_band_needs_no_more_rows_than_the_running_interval() -> None:
+    """A panel cut to its last day gives the same band, the intervals of its data included."""
+    whole = market()
+    hours = np.where(np.isnan(whole.funding), NAN, 4.0)
+    whole = whole.with_field("funding_h", hours)
+    for one, other in zip(
+        scan(desk(), whole).spreads, scan(desk(), whole.rows(BARS - 30, BARS)).spreads, strict=True
+    ):
+        assert (one.spread, one.fair_lo_bps, one.fair_hi_bps) == (
+            other.spread,
+            other.fair_lo_bps,
+            other.fair_hi_bps,
+        )
+
+
+def pairs(panel: Panel) -> dict[str, Spread]:
+    return {one.kind: one for one in spreads(panel.instruments)}
+
+
+def test_financing_is_what_the_desk_file_says() -> None:
+    two = pairs(tiny_panel([SPOT, PERP, PERP_BETA, FUTURE], mark=([100.0] * 3, 100.0, 100.0, 101.0)))
+    said = tiny_desk(
+        beta={"cash_borrow_apr": 0.12, "cash_apr": 0.02, "max_leverage": 2.0},
+        leverage=4.0,
+        cash_borrow_apr=0.03,
+        cash_apr=0.06,
+        borrow_apr=0.02,
+        coin_apr={"BTC": 0.04},
+    )
+    carry = financing_of(said, two["funding_carry"])
+    assert carry == Financing(  # cash and coins earn more than their loans cost: that is what they cost
+        borrow=0.06, lend=0.06, base_borrow=0.04, base_lend=0.04, margin=0.0, return_on_margin=0.06
+    )
+    across = financing_of(said, two["cross_venue"])
+    assert across.margin == approx((1 / 4 + 1 / 2) / 2)
+    assert (across.borrow, across.return_on_margin) == approx((0.12, 0.04))
+    for apart in ({"account": "separate"}, {"margin": "isolated"}, {"collateral": ["ETH"]}):
+        assert financing_of(tiny_desk(leverage=4.0, **apart), two["funding_carry"]).margin == 0.25
+
+
+def test_costs_are_the_fills_of_the_legs_and_of_the_coin_they_end_in() -> None:
+    panel = market()
+    made = spreads(panel.instruments)
+    said = costs_of(panel, made, layout(desk(delivery_bps=4.0), panel, made))
+    by_kind = {one.kind: costs for one, costs in zip(made, said, strict=True)}
+    assert by_kind["calendar"] == Costs(first=3 * BP, second=3 * BP, spot=3 * BP, delivery=4 * BP)

@@ -40,6 +40,7 @@ def print_scan(found: Scan, most: int = 1000) -> None:
             one.kind.replace("_", " "),
             one.verdict,
             number(one.basis_bps),
+            number(one.outside_bps),
             number(one.zscore),
             percent(one.carry_apr, 1),
             number(one.horizon_h, 0),
@@ -50,12 +51,14 @@ def print_scan(found: Scan, most: int = 1000) -> None:
     ]
     left = len(found.spreads) - len(rows)
     title = f"Spreads as of {found.as_of}" + (f", the best {most} of {len(found.spreads)}" if left else "")
-    columns = ("spread", "kind", "verdict", "basis bp", "z", "carry", "horizon h", "edge bp", "why")
+    columns = (
+        "spread", "kind", "verdict", "basis bp", "outside bp", "z", "carry", "horizon h", "edge bp", "why"
+    )  # fmt: skip
     wide = out.width >= 130
-    shown = range(len(columns)) if wide else (0, 2, 3, 5, 7)  # what a narrow terminal has room for
+    shown = range(len(columns)) if wide else (0, 2, 3, 6, 8)  # what a narrow terminal has room for
     print_table(
         title,
         [columns[place] for place in shown],
         [[row[place] for place in shown] for row in rows],
-        numbers=[n for n, place in enumerate(shown) if place in range(3, 8)],
+        numbers=[n for n, place in enumerate(shown) if place in range(3, 9)],
     )

@@ -8,6 +8,7 @@ import numpy as np
 
 from narrows.analytics.basis import basis_apr, basis_rate, hours_to_expiry
 from narrows.analytics.carry import fill_cost, net_carry_apr, round_trip_cost
+from narrows.analytics.fairvalue import Band, outside
 from narrows.analytics.funding import trailing_funding_apr
 from narrows.analytics.rolling import rolling_percentile, rolling_zscore
 from narrows.core.arrays import Float1D
@@ -18,6 +19,7 @@ from narrows.core.panel import Panel
 from narrows.core.spread import Spread, spreads
 from narrows.core.time import YEAR_H, iso
 from narrows.core.units import to_bps
+from narrows.research.fair import fair_bands
 from narrows.sim.inputs import prepared
 from narrows.sim.layout import Layout, layout
 
@@ -28,8 +30,10 @@ FUNDING_H = 72.0  # trailing funding
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """One spread of a scan; fractions a year, basis points of one leg's notional, hours.
 
-    NaN (null in JSON) = not known. The fair band, half-life, standard error, liquidation
-    probability and capacity are null until the parts that estimate them exist.
+    NaN (null in JSON) = not known; an end of the fair band that bounds nothing is infinite (null too).
+    `outside_bps` is how far the basis lies above (> 0) or below (< 0) its fair band, 0 within. Half-life,
+    standard error, liquidation probability and capacity are null until the parts that estimate them
+    exist.
     """
 
     spread: str
@@ -43,9 +47,9 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     horizon_h: float
     verdict: str
     reason: str
-    fair_lo_bps: float | None = None
-    fair_hi_bps: float | None = None
-    outside_bps: float | None = None
+    fair_lo_bps: float
+    fair_hi_bps: float
+    outside_bps: float
     half_life_h: float | None = None
     half_life_lo_h: float | None = None
     half_life_hi_h: float | None = None
@@ -65,7 +69,8 @@ def _short_apr(panel: Panel, one: Instrument, spot: Float1D) -> float:
     """What a short of this leg receives a year if prices do not move: funding, run-off, or nothing."""
     column = panel.column(one.id)
     if one.kind == "perp":
-        funding, interval = panel.funding[:, column], panel.funding_h[:, column]
+        last = slice(-max(1, round(FUNDING_H / panel.bar_h)), None)
+        funding, interval = panel.funding[last, column], panel.funding_h[last, column]
         return float(trailing_funding_apr(funding, interval, panel.bar_h, FUNDING_H)[-1])
     if one.kind == "future":
         left_h = hours_to_expiry(panel.time_ns[-1:], one.expiry_ns)
@@ -103,12 +108,11 @@ def _verdict(edge_bps: float, hurdle_bps: float, carry: float, side: str) -> tup
     return "hold cash", f"{side}: {-beaten:.1f} bp short of costs and hurdle"
 
 
-def _found(desk: Desk, panel: Panel, spread: Spread, plan: Layout, number: int) -> Found:
+def _found(desk: Desk, panel: Panel, spread: Spread, plan: Layout, number: int, fair: Band) -> Found:
     first, second = (leg.instrument for leg in spread.legs)
     columns = panel.column(first.id), panel.column(second.id)
-    gap = basis_rate(panel.close[:, columns[0]], panel.close[:, columns[1]])
     window = max(2, round(NORMAL_H / panel.bar_h))
-    recent = gap[-2 * window :]
+    gap = basis_rate(panel.close[-window:, columns[0]], panel.close[-window:, columns[1]])
     spot = _anchor_price(panel, spread)
     cost = _round_trip(plan, int(plan.legs.first[number]))
     horizon = desk.risk.horizon_h
@@ -139,13 +143,16 @@ def _found(desk: Desk, panel: Panel, spread: Spread, plan: Layout, number: int) 
         kind=spread.kind,
         anchor=spread.anchor,
         basis_bps=to_bps(float(gap[-1])),
-        zscore=float(rolling_zscore(recent, window, 2)[-1]),
-        percentile=float(rolling_percentile(recent, window, 2)[-1]),
+        zscore=float(rolling_zscore(gap, window, 2)[-1]),
+        percentile=float(rolling_percentile(gap, window, 2)[-1]),
         carry_apr=best * carry if known else math.nan,
         edge_bps=edge_bps,
         horizon_h=horizon,
         verdict=verdict,
-        reason=reason,
+        reason=f"{reason}; no fair band: {fair.reason}" if fair.reason else reason,
+        fair_lo_bps=to_bps(float(fair.lo[-1])),
+        fair_hi_bps=to_bps(float(fair.hi[-1])),
+        outside_bps=to_bps(float(outside(fair, float(gap[-1]))[-1])),
     )
 
 
@@ -173,6 +180,7 @@ def scan(desk: Desk, panel: Panel) -> Scan:
         raise ConfigError("no spread has prices for both legs", "universe", "name more instruments")
     panel = prepared(desk, panel)
     plan = layout(desk, panel, found)
-    rows = [_found(desk, panel, spread, plan, number) for number, spread in enumerate(found)]
+    fair = fair_bands(desk, panel, found, plan)
+    rows = [_found(desk, panel, spread, plan, number, fair[number]) for number, spread in enumerate(found)]
     rows.sort(key=lambda row: (-row.edge_bps if math.isfinite(row.edge_bps) else math.inf, row.spread))
     return Scan(as_of=iso(int(panel.time_ns[-1])), spreads=tuple(rows))
