@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from narrows.catalog import load_desk, load_panel
 from narrows.cli.render import number, out, percent, print_json, print_table
-from narrows.report.study import headline, study_summary, write_study
+from narrows.report.study import headline, study_summary, verdict, write_study
 from narrows.report.study_figures import told
 from narrows.research.study import study as run_study
 
@@ -48,7 +48,7 @@ def study(
     out.print()
     now = found.equilibrium
     rows = [
-        ("does it revert?", f"{now.state}{': ' if now.reason else ''}{now.reason}"),
+        ("does it revert?", verdict(found)),
         ("half-life of the gap", told(now.half_life_h, "h")),
         ("half-life of the correction", told(now.correction_half_life_h, "h")),
     ]

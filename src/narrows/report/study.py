@@ -46,7 +46,13 @@ def _closing(study: Study) -> str:
     found = study.equilibrium
     if found.state == "converging" and found.half_life_h.known:
         return f"a deviation halves in {told(found.half_life_h, 'h')}"
-    return f"{found.state}: {found.reason}" if found.reason else found.state
+    return verdict(study)
+
+
+def verdict(study: Study) -> str:
+    """Whether the gap reverts, and why one says so."""
+    state, reason = study.equilibrium.state, study.equilibrium.reason
+    return reason if reason.startswith(state) else f"{state}: {reason}"
 
 
 def _placed(figure: Figure, wide: bool = False) -> str:
@@ -91,7 +97,7 @@ def _cycles_table(study: Study) -> Table:
 def _equilibrium_table(study: Study) -> Table:
     found = study.equilibrium
     rows = [
-        ("does it revert?", found.state, found.reason),
+        ("does it revert?", found.state, found.reason.removeprefix(f"{found.state}: ")),
         _row("half-life of the gap", found.half_life_h, "h"),
         _row("half-life of the correction", found.correction_half_life_h, "h"),
     ]
@@ -171,7 +177,9 @@ def _body(study: Study) -> str:
         f"{study.spread.kind.replace('_', ' ')}, pulled together by {study.spread.anchor}"
     )
     expiry = study.expiry
-    close = [_placed(half_lives(study)), _placed(fan(study))]
+    windows = bool(study.equilibrium.half_lives)
+    close = [_placed(half_lives(study))] if windows else []
+    close.append(_placed(fan(study), wide=not windows))
     tables = [section_html(_equilibrium_table(study), "prose")]
     if expiry is not None:
         close.insert(0, _placed(cycles(expiry), wide=True))

@@ -30,7 +30,7 @@ from narrows.report.thin import extremes, packed
 BLUE, ORANGE = SERIES[0], SERIES[1]
 FAN_PAST_H = 240.0  # of the gap before the fan
 LIGHT, DARKER = "rgba(59,125,216,0.14)", "rgba(59,125,216,0.28)"
-SHORT = 0.02  # of an interval's width beyond which an end is drawn as an arrow
+HOURS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)  # of a log axis
 DRAWN = 1_500  # points of a cloud
 
 
@@ -255,8 +255,19 @@ def half_lives(study: Study) -> Figure:
         "plain estimate is biased towards fast reversion. A triangle means that the data do not exclude that "
         "the gap never closes; then no size should lean on it."
     )
-    y = plain_axis(type="log", title=side("hours, log"), hoverformat=".1f")
-    layout = frame(340, hovermode="closest", xaxis=_date(study), yaxis=y)
+    shown = [end for one in days for end in one[:3] if 0.0 < end < math.inf] or [1.0]
+    least, most = min(shown), max([top, *shown])
+    y = plain_axis(
+        type="log",
+        title=side("hours, log"),
+        hoverformat=".1f",
+        range=[math.log10(0.8 * least), math.log10(1.25 * most)],
+        tickvals=list(HOURS),
+        ticktext=[f"{hours:g}" for hours in HOURS],
+    )
+    room = (study.time_ns[-1] - study.time_ns[0]) // 40  # for the last window's bar
+    span = [iso(int(study.time_ns[0])), iso(int(study.time_ns[-1] + room))]
+    layout = frame(340, hovermode="closest", xaxis=_date(study, range=span), yaxis=y)
     return Figure("half_life", "How long a deviation lasts", caption, tuple(data), layout, about)
 
 
@@ -420,7 +431,8 @@ def study_figures(study: Study) -> Sequence[Figure]:
     found = [gap_in_band(study)]
     if study.expiry is not None:
         found.append(cycles(study.expiry))
-    found += [half_lives(study), arrows(study), fan(study)]
+    found += [half_lives(study)] if study.equilibrium.half_lives else []
+    found += [arrows(study), fan(study)]
     for one in study.funding:
         found += [clamp(one), ahead(one)]
     return found

@@ -1,0 +1,149 @@
+"""The funding part of a study: each perpetual leg's premium, its clamp, and what is expected to be paid."""
+
+import math
+
+import numpy as np
+
+from narrows.analytics.basis import basis_rate
+from narrows.analytics.clamp import clamp_of
+from narrows.analytics.horizon import break_even_intervals, forecast_funding, stationary_rate
+from narrows.analytics.nowcast import nowcast, running_average
+from narrows.analytics.premium import PremiumFit, fit_premium
+from narrows.analytics.study import Funding
+from narrows.core.arrays import Float1D
+from narrows.core.instrument import Instrument
+from narrows.core.panel import Panel
+from narrows.core.time import YEAR_H
+from narrows.rulebook import Rulebook
+from narrows.rulebook.funding import averaged
+from narrows.rulebook.rules import FundingRule
+
+FITTED_H = 90 * 24.0  # of the last bars, which the premium's model is fitted to
+AHEAD_H = 30 * 24.0  # of a forecast, at least
+STEPS = 30
+NEAR = 1e-9  # of a rate to its interest, to count as pinned
+
+
+def funding_of(
+    one: Instrument, panel: Panel, rules: Rulebook, round_trip: float, financing_apr: float, horizon_h: float
+) -> tuple[Funding, str]:
+    """What a study says of one perpetual; and where its premium comes from, in words."""
+    column = panel.column(one.id)
+    premium, source = _premium(one, panel)
+    rule = rules.known(one, int(panel.time_ns[-1])).funding
+    settled_at = np.flatnonzero(np.isfinite(panel.funding[:, column]))
+    settled = panel.funding[settled_at, column]
+    means = _interval_means(premium, settled_at, panel.funding_h[settled_at, column], panel.bar_h, rule)
+    fitted = fit_premium(premium[-round(FITTED_H / panel.bar_h) :], panel.bar_h)
+    ahead_h = np.linspace(0.0, max(AHEAD_H, horizon_h), STEPS + 1)[1:]
+    nothing = np.empty(0)
+    found = Funding(
+        instrument=one.id,
+        premium=means,
+        settled=settled,
+        clamp_premium=nothing,
+        clamp_rate=nothing,
+        pinned=math.nan,
+        premium_half_life_h=fitted.half_life_h,
+        nowcast=math.nan,
+        nowcast_sd=math.nan,
+        ahead_h=nothing,
+        ahead=nothing,
+        ahead_sd=nothing,
+        break_even_h=math.nan,
+        reason="",
+    )
+    if rule is None:
+        return _with(found, reason=f"no funding rule of {one.id} is on record"), source
+    return _with_rule(found, rule, fitted, premium, panel, ahead_h, round_trip, financing_apr), source
+
+
+def _with(found: Funding, **more: object) -> Funding:
+    return Funding(**({name: getattr(found, name) for name in Funding.__struct_fields__} | more))
+
+
+def _premium(one: Instrument, panel: Panel) -> tuple[Float1D, str]:
+    """The premium at each close, and what it is."""
+    column = panel.column(one.id)
+    if np.isfinite(panel.premium[:, column]).any():
+        return panel.premium[:, column], f"premium of {one.id}: the venue's premium index at the closes"
+    price = panel.close[:, column]
+    if np.isfinite(panel.index[:, column]).any():
+        return basis_rate(panel.index[:, column], price), f"premium of {one.id}: its close over its index"
+    for other in panel.instruments:
+        if other.kind == "spot" and (other.base, other.venue) == (one.base, one.venue):
+            return (
+                basis_rate(panel.close[:, panel.column(other.id)], price),
+                f"premium of {one.id}: its close over that of {other.id}, for no index is in the data",
+            )
+    return np.full(
+        len(panel), np.nan
+    ), f"premium of {one.id}: not known, neither index nor spot is in the data"
+
+
+def _interval_means(
+    premium: Float1D, settled_at: Float1D, interval_h: Float1D, bar_h: float, rule: FundingRule | None
+) -> Float1D:
+    """Average premium of each settled interval, weighted as the venue does; NaN where bars are missing."""
+    weights = "equal" if rule is None else rule.weights
+    means = np.full(len(settled_at), np.nan)
+    bars = np.where(np.isfinite(interval_h), np.round(interval_h / bar_h), 0.0).astype(np.int64)
+    for count in np.unique(bars[bars >= 1]):
+        some = np.flatnonzero((bars == count) & (settled_at >= count - 1))
+        rows = settled_at[some, None] + np.arange(1 - count, 1)
+        means[some] = averaged(premium[rows], weights)
+    return means
+
+
+def _with_rule(
+    found: Funding,
+    rule: FundingRule,
+    fitted: PremiumFit,
+    premium: Float1D,
+    panel: Panel,
+    ahead_h: Float1D,
+    round_trip: float,
+    financing_apr: float,
+) -> Funding:
+    clamp, share = clamp_of(rule), rule.interval_h / rule.formula_h
+    reach = 1.5 * max(clamp.dead_band + abs(clamp.interest), np.nanmax(np.abs(found.premium), initial=0.0))
+    grid = np.linspace(-reach, reach, 201)
+    inside = np.clip(
+        np.clip(clamp.interest, grid - clamp.dead_band, grid + clamp.dead_band), clamp.floor, clamp.cap
+    )
+    pinned = np.abs(found.settled - clamp.interest * share) <= NEAR
+    known = _with(
+        found,
+        clamp_premium=grid,
+        clamp_rate=inside * share,
+        pinned=float(pinned.mean()) if len(pinned) else math.nan,
+        reason=fitted.half_life_h.reason,
+    )
+    recent = np.flatnonzero(np.isfinite(premium))
+    if math.isnan(fitted.model.kappa_h) or not len(recent):
+        return known
+    last, elapsed, average, rate, rate_sd = float(premium[recent[-1]]), 0.0, 0.0, math.nan, math.nan
+    if rule.style == "stamped":
+        hours, means = running_average(premium, panel.time_ns, rule.interval_h, rule.weights)
+        elapsed = float(hours[-1])
+        average = float(means[-1]) if math.isfinite(means[-1]) else last
+        now = nowcast(rule, fitted.model, elapsed, average, last)
+        rate, rate_sd = float(now.rate), float(now.rate_sd)
+    state = {"elapsed_h": elapsed, "average": average, "last": last}
+    forecasts = [forecast_funding(rule, fitted.model, horizon_h=hours, **state) for hours in ahead_h.tolist()]
+    beyond, _ = stationary_rate(rule, fitted.model)
+    held = financing_apr * rule.interval_h / YEAR_H
+    intervals = (
+        break_even_intervals(round_trip, forecasts[-1].rates, held, beyond)
+        if len(forecasts[-1].rates)
+        else math.nan
+    )
+    return _with(
+        known,
+        nowcast=rate,
+        nowcast_sd=rate_sd,
+        ahead_h=ahead_h,
+        ahead=np.array([one.mean for one in forecasts]),
+        ahead_sd=np.array([one.sd for one in forecasts]),
+        break_even_h=intervals * rule.interval_h,
+    )
