@@ -240,7 +240,7 @@ def minimum_of(window: int, minimum: int | None, least: int = 1) -> int:
 def table(values: FloatArray) -> Float2D:
     """Values of shape (bars,) or (bars, series) as (bars, series), C-contiguous, closed to writing."""
     wide = np.asarray(values, dtype=np.float64)
-    return read_only(wide.reshape(len(wide), -1) if wide.size else wide.reshape(len(wide), wide[:1].size))
+    return read_only(wide.reshape(len(wide), -1) if wide.size else np.empty((len(wide), 0)))
 
 
 def window_stats(x: Float2D, y: Float2D, window: int, fields: int) -> Iterator[Part]:
