@@ -1,7 +1,7 @@
 """Causal statistics over a trailing window, each from the window's own contents and nothing else.
 
-Every window is computed from scratch. A running sum would be faster and would carry the rounding
-of values long gone, so the same window could give different bits in backtest and live.
+A window is summed as a fixed tree (`windows`), so the same window has the same bits in backtest and
+live, wherever the array starts; ranks are counted from scratch.
 """
 
 from typing import TypeVar, cast
@@ -9,75 +9,66 @@ from typing import TypeVar, cast
 import numpy as np
 from numba import njit
 
-from narrows.core.arrays import Float1D, Float2D, FloatArray, read_only
-from narrows.core.errors import ConfigError
+from narrows.analytics.windows import ONE, SUM, minimum_of, table, window_stats
+from narrows.core.arrays import Float2D, Float3D, FloatArray
 
 _Values = TypeVar("_Values", bound=FloatArray)
 
-_SUM, _MEAN, _STD, _ZSCORE, _PERCENTILE = range(5)
+_SUM, _MEAN, _STD, _ZSCORE = range(4)
+
+
+@njit(cache=True, error_model="numpy")
+def _finish(
+    which: int,
+    minimum: int,
+    values: Float2D,
+    out: Float2D,
+    start: int,
+    stop: int,
+    first: int,
+    count: Float2D,
+    stats: Float3D,
+) -> None:
+    """From the statistics of some windows to what was asked for."""
+    for row in range(start, stop):
+        i = row - start
+        for c in range(count.shape[1]):
+            enough = count[i, c] >= minimum
+            if which <= _MEAN:
+                out[row, first + c] = stats[i, 0, c] if enough else np.nan
+            elif which == _STD:
+                several = enough and count[i, c] > 1.0
+                out[row, first + c] = np.sqrt(stats[i, 1, c] / (count[i, c] - 1.0)) if several else np.nan
+            else:
+                moment = stats[i, 1, c]
+                score = (values[row, first + c] - stats[i, 0, c]) * np.sqrt((count[i, c] - 1.0) / moment)
+                out[row, first + c] = score if enough and moment > 0.0 else np.nan
 
 
 @njit(cache=True)
-def _moments(known: Float1D) -> tuple[float, float]:
-    """Mean and standard deviation; measured from the first value, so a constant has deviation 0."""
-    shift = 0.0
-    for value in known:
-        shift += value - known[0]
-    mean = known[0] + shift / len(known)
-    squares = 0.0
-    for value in known:
-        squares += (value - mean) ** 2
-    return mean, np.sqrt(squares / (len(known) - 1)) if len(known) > 1 else np.nan
-
-
-@njit(cache=True)
-def _statistic(which: int, known: Float1D, current: float) -> float:
-    if which == _SUM:
-        total = 0.0
-        for value in known:
-            total += value
-        return total
-    if which == _PERCENTILE:
-        if np.isnan(current):
-            return np.nan
-        below = 0
-        for value in known:
-            if value <= current:
-                below += 1
-        return below / len(known)
-    mean, std = _moments(known)
-    if which == _MEAN:
-        return mean
-    if which == _STD:
-        return std
-    return (current - mean) / std if std > 0.0 else np.nan
-
-
-@njit(cache=True)
-def _roll(columns: Float2D, window: int, minimum: int, which: int) -> Float2D:
-    out = np.full(columns.shape, np.nan)
-    known = np.empty(window)
-    for column in range(columns.shape[0]):
-        values = columns[column]
-        for row in range(len(values)):
-            count = 0
-            for past in range(max(0, row - window + 1), row + 1):
-                if not np.isnan(values[past]):
-                    known[count] = values[past]
-                    count += 1
-            if count >= minimum:
-                out[column, row] = _statistic(which, known[:count], values[row])
+def _ranks(values: Float2D, window: int, minimum: int) -> Float2D:
+    """Share of each window's known values that are not above its last."""
+    out = np.full(values.shape, np.nan)
+    for row in range(len(values)):
+        oldest = max(0, row - window + 1)
+        for column in range(values.shape[1]):
+            current = values[row, column]
+            known, below = 0, 0
+            for past in range(oldest, row + 1):
+                known += not np.isnan(values[past, column])
+                below += values[past, column] <= current
+            if known >= minimum and not np.isnan(current):
+                out[row, column] = below / known
     return out
 
 
 def _rolling(values: _Values, window: int, minimum: int | None, which: int) -> _Values:
-    least = window if minimum is None else minimum
-    if window < 1:
-        raise ConfigError(f"window of {window} bars", "rolling", "give at least 1")
-    if not 1 <= least <= window:
-        raise ConfigError(f"minimum {least} is not in 1 … {window}", "rolling", "the window is the most")
-    columns = read_only(np.atleast_2d(np.asarray(values, dtype=np.float64).T))
-    return cast(_Values, _roll(columns, window, least, which).T.reshape(values.shape))
+    least = minimum_of(window, minimum)
+    columns = table(values)
+    out = np.empty(columns.shape)
+    for part in window_stats(columns, columns, window, SUM if which == _SUM else ONE):
+        _finish(which, least, columns, out, part.start, part.stop, part.first, part.count, part.stats)
+    return cast(_Values, out.reshape(values.shape))
 
 
 def rolling_sum(values: _Values, window: int, minimum: int | None = None) -> _Values:
@@ -131,4 +122,5 @@ def rolling_percentile(values: _Values, window: int, minimum: int | None = None)
 
     NaN if the current value is not known. Arguments and shapes as in `rolling_sum`.
     """
-    return _rolling(values, window, minimum, _PERCENTILE)
+    least = minimum_of(window, minimum)
+    return cast(_Values, _ranks(table(values), window, least).reshape(values.shape))
