@@ -208,3 +208,25 @@ def test_bars_out_of_order_are_refused() -> None:
         running_average(np.zeros(2), hourly(3), 8.0, "equal")
     with pytest.raises(ConfigError, match="hours > 0"):
         running_average(np.zeros(3), hourly(3), 0.0, "equal")
+
+
+@pytest.mark.parametrize("averaging", AVERAGINGS)
+def test_a_doubtful_premium_widens_by_what_it_weighs(averaging: Averaging) -> None:
+    """Given the premium the average is Gaussian; so it is over a Gaussian premium."""
+    rule = funding_rule(weights=averaging)
+    sure = [nowcast(rule, MODEL, 3.0, 6.0, last) for last in (8.0, 9.0)]
+    doubtful = nowcast(rule, MODEL, 3.0, 6.0, 8.0, last_sd=2.0)
+    slope = sure[1].premium - sure[0].premium
+    assert doubtful.premium == sure[0].premium
+    assert doubtful.premium_sd**2 == pytest.approx(sure[0].premium_sd ** 2 + (2.0 * slope) ** 2, rel=1e-12)
+
+
+def test_a_filtered_premium_takes_the_place_of_the_last_and_not_of_the_average() -> None:
+    random = np.random.default_rng(2)
+    premium, state, doubt = random.normal(0.0, 6.0, (3, 30))
+    rule, time_ns = funding_rule(), hourly(30)
+    found = nowcast_series(rule, MODEL, premium, time_ns, state=(state, np.abs(doubt)))
+    elapsed, average = running_average(premium, time_ns, 8.0, "equal")
+    alone = nowcast(rule, MODEL, float(elapsed[13]), float(average[13]), float(state[13]), abs(doubt[13]))
+    assert found.rate[13] == pytest.approx(float(alone.rate), rel=1e-12)
+    assert found.rate_sd[13] == pytest.approx(float(alone.rate_sd), rel=1e-12)

@@ -16,18 +16,15 @@ from scipy.optimize import minimize
 from narrows.analytics.clamp import Clamp, clamp_of, clamped_moments
 from narrows.analytics.estimate import Estimate, unknown
 from narrows.analytics.premium import half_life_between
-from narrows.core.arrays import Bool1D, Float1D, Float2D, FloatArray, Int1D
+from narrows.core.arrays import Float1D, Float2D, FloatArray, Int1D
 from narrows.core.errors import DataError
 from narrows.rulebook.rules import FundingRule
 
-KNOWN, BAND, ABOVE, BELOW, NOTHING = range(-1, 4)  # what a rate says of its premium
+NOTHING, KNOWN, BAND, ABOVE, BELOW = range(-2, 3)  # what a rate says of its premium; from 0 on, a region
 FEWEST = 10  # rates outside the dead band
 NODES = 48  # of each region
-_REACH = 9.0  # standard deviations that a region without an end is taken to
+_REACH = 6.5  # standard deviations that a region without an end is taken to
 _LEGENDRE = np.polynomial.legendre.leggauss(NODES)
-
-
-Float4D = np.ndarray[tuple[int, int, int, int], np.dtype[np.float64]]
 
 
 class LatentFit(NamedTuple):
@@ -85,14 +82,12 @@ def _grid(clamp: Clamp, phi: float, theta: float, shock: float) -> tuple[Float2D
     """Nodes and weights of each region, shape (regions, nodes)."""
     lowest, low, high, highest = clamp.bends
     far = _REACH * shock / math.sqrt(1.0 - phi * phi)
-    least, most = theta - far, theta + far
     edges = (
         (low, high),
-        (highest, max(most, highest + far)),
-        (min(least, lowest - far), lowest),
-        (least, most),
+        (highest, max(theta, highest) + far),
+        (min(theta, lowest) - far, lowest),
     )
-    points, shares = np.zeros((4, NODES)), np.zeros((4, NODES))
+    points, shares = np.zeros((len(edges), NODES)), np.zeros((len(edges), NODES))
     for region, (start, end) in enumerate(edges):
         if math.isfinite(start) and math.isfinite(end):
             points[region] = start + (end - start) * (0.5 + 0.5 * _LEGENDRE[0])
@@ -108,17 +103,13 @@ def _normal(x: float, mean: float, sd: float) -> float:
 
 
 @njit(cache=True)
-def _steps(used: Bool1D, points: Float2D, shares: Float2D, phi: float, theta: float, shock: float) -> Float4D:
-    """Density of going from each node of a region to each of another, times its share of the region."""
-    regions, nodes = points.shape
-    steps = np.zeros((regions, regions, nodes, nodes))
-    for start in range(regions):
-        for end in range(regions):
-            if used[start] and used[end]:
-                for i in range(nodes):
-                    middle = theta + phi * (points[start, i] - theta)
-                    for j in range(nodes):
-                        steps[start, end, i, j] = _normal(points[end, j], middle, shock) * shares[end, j]
+def _steps(start: Float1D, end: Float1D, share: Float1D, phi: float, theta: float, shock: float) -> Float2D:
+    """Density of going from each node of one region to each of another, times its share of that."""
+    steps = np.empty((len(start), len(end)))
+    for i in range(len(start)):
+        middle = theta + phi * (start[i] - theta)
+        for j in range(len(end)):
+            steps[i, j] = _normal(end[j], middle, shock) * share[j]
     return steps
 
 
@@ -127,43 +118,36 @@ def _filtered(
     says: Int1D, known: Float1D, points: Float2D, shares: Float2D, phi: float, theta: float, shock: float
 ) -> tuple[float, Float2D]:
     """Log likelihood, and mean and sd of each premium given the rates up to it, shape (intervals, 2)."""
-    used = np.zeros(len(points), dtype=np.bool_)
-    for region in says:
-        if region >= 0:
-            used[region] = True
-    steps = _steps(used, points, shares, phi, theta, shock)
-    nodes = points.shape[1]
-    mass, fresh, out = np.zeros(nodes), np.zeros(nodes), np.full((len(says), 2), np.nan)
-    total, middle, spread, last = 0.0, theta, shock / np.sqrt(1.0 - phi * phi), -1
-    for row in range(len(says)):  # `last` is the region before, -1 where all is in `middle` and `spread`
+    one_on = _steps(points[0], points[0], shares[0], phi, theta, shock)  # in the band, and still there
+    wide = shock / np.sqrt(1.0 - phi * phi)
+    place, mass = np.array([theta]), np.ones(1)  # the last premium that a rate told of: where, how likely
+    region, keep, noise = -1, 0.0, wide  # what a premium keeps of it, and sd of what has come since
+    total, out = 0.0, np.full((len(says), 2), np.nan)
+    for row in range(len(says)):
         now = says[row]
-        if now == -1:
-            seen = 0.0
-            if last == -1:
-                seen = _normal(known[row], middle, spread)
-            else:
-                for i in range(nodes):
-                    seen += mass[i] * _normal(known[row], theta + phi * (points[last, i] - theta), shock)
-            out[row, 0], out[row, 1] = known[row], 0.0
-            middle, spread = theta + phi * (known[row] - theta), shock
+        if now == -2:
+            mean = (mass * place).sum()
+            spread = (mass * (place - mean) ** 2).sum()
+            out[row, 0] = theta + keep * (mean - theta)
+            out[row, 1] = np.sqrt(keep * keep * spread + noise * noise)
+            keep, noise = keep * phi, np.sqrt(noise * noise * phi * phi + shock * shock)
+            continue
+        target, share = (known[row : row + 1], np.ones(1)) if now == -1 else (points[now], shares[now])
+        if now == 0 and region == 0 and keep == phi:
+            steps = one_on
         else:
-            fresh[:] = 0.0
-            if last == -1:
-                for j in range(nodes):
-                    fresh[j] = _normal(points[now, j], middle, spread) * shares[now, j]
-            else:
-                for i in range(nodes):
-                    for j in range(nodes):
-                        fresh[j] += mass[i] * steps[last, now, i, j]
-            seen = fresh.sum()
-            if seen > 0.0:
-                mass[:] = fresh / seen
-                mean = (mass * points[now]).sum()
-                out[row, 0], out[row, 1] = mean, np.sqrt((mass * (points[now] - mean) ** 2).sum())
+            steps = _steps(place, target, share, keep, theta, noise)
+        fresh = np.zeros(len(target))
+        for i in range(len(place)):
+            for j in range(len(target)):
+                fresh[j] += mass[i] * steps[i, j]
+        seen = fresh.sum()
         if not seen > 0.0:
             return -np.inf, out
         total += np.log(seen)
-        last = now
+        place, mass, region, keep, noise = target, fresh / seen, now, phi, shock
+        out[row, 0] = (mass * place).sum()
+        out[row, 1] = np.sqrt((mass * (place - out[row, 0]) ** 2).sum())
     return total, out
 
 
@@ -189,7 +173,7 @@ def latent_likelihood(
     -----
     Between two premiums that are given away, the density of the hidden ones is carried on
     Gauss–Legendre nodes of the region each lies in. Known premiums count by density, hidden ones by
-    probability. Shocks of less than a twentieth of the dead band would fall between the nodes.
+    probability. Shocks of less than a fortieth of the dead band would fall between the nodes.
     """
     known, says, clamp = _told(rates, rule)
     points, shares = _grid(clamp, phi, theta, shock)
@@ -241,7 +225,7 @@ def fit_latent(rates: Float1D, rule: FundingRule) -> LatentFit:
 
     start = np.array([0.8, float(np.median(np.where(says == KNOWN, known, 0.0))) / unit, math.log(0.5)])
     found = minimize(
-        cost, start, method="Nelder-Mead", options={"xatol": 1e-5, "fatol": 1e-6, "maxiter": 600}
+        cost, start, method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-5, "maxiter": 600}
     )
     phi, theta, shock = _from_free(found.x, unit)
     error = _error_of_first(cost, found.x) * (1.0 - phi * phi)

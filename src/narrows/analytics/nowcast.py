@@ -127,6 +127,7 @@ def average_ahead(
     average: Number,
     last: Number,
     model: PremiumModel,
+    last_sd: Number = 0.0,
 ) -> tuple[FloatArray, FloatArray]:
     """Mean and standard deviation of an interval's average premium, given its running average.
 
@@ -142,6 +143,9 @@ def average_ahead(
     last : float or ndarray
         The premium now.
     model : PremiumModel
+    last_sd : float or ndarray
+        How far off that may be, where it is filtered out of noisy bars
+        (`narrows.analytics.premium_noise`).
 
     Returns
     -------
@@ -164,15 +168,22 @@ def average_ahead(
     known = _weight_of(averaging, elapsed / interval_h)
     so_far = np.where(elapsed == 0.0, 0.0, known * average)
     span = interval_h - elapsed
-    ahead = theta * (1.0 - known) + (last - np.asarray(theta)) * loading(averaging, interval_h, kappa, span)
+    gain = loading(averaging, interval_h, kappa, span)
+    ahead = theta * (1.0 - known) + (last - np.asarray(theta)) * gain
     ahead = np.where(elapsed == interval_h, 0.0, ahead)  # nothing ahead: the last premium may be unknown
-    spread = np.asarray(sigma) * np.sqrt(average_variance(averaging, interval_h, kappa, span))
-    mean, sd = np.broadcast_arrays(so_far + ahead, spread)
+    doubt = np.where(elapsed == interval_h, 0.0, np.square(gain * last_sd))
+    spread = np.square(sigma) * average_variance(averaging, interval_h, kappa, span) + doubt
+    mean, sd = np.broadcast_arrays(so_far + ahead, np.sqrt(spread))
     return mean, sd
 
 
 def nowcast(
-    rule: FundingRule, model: PremiumModel, elapsed_h: Number, average: Number, last: Number
+    rule: FundingRule,
+    model: PremiumModel,
+    elapsed_h: Number,
+    average: Number,
+    last: Number,
+    last_sd: Number = 0.0,
 ) -> Nowcast:
     """The rate that the running interval will settle at, expected through the clamp.
 
@@ -182,7 +193,7 @@ def nowcast(
         Stamped. Where it `applies` to the next interval, this is what that will pay.
     model : PremiumModel
         In the unit of the rule's interest; scalars or arrays.
-    elapsed_h, average, last
+    elapsed_h, average, last, last_sd
         As `average_ahead`.
 
     Raises
@@ -195,7 +206,7 @@ def nowcast(
         raise ConfigError(
             "accrued funding has no interval to nowcast", "nowcast", "use horizon.forecast_funding"
         )
-    mean, sd = average_ahead(rule.weights, rule.interval_h, elapsed_h, average, last, model)
+    mean, sd = average_ahead(rule.weights, rule.interval_h, elapsed_h, average, last, model, last_sd)
     clamp, share = clamp_of(rule), rule.interval_h / rule.formula_h
     rate, rate_sd = clamped_moments(mean, sd, clamp)
     left = np.broadcast_to(rule.interval_h - np.asarray(elapsed_h, float), mean.shape)
@@ -260,7 +271,14 @@ def _along(premium: Float1D, elapsed: Float1D, row: int, averaging: Averaging) -
     return (end - start) * (first * (2.0 * start + end) + last * (start + 2.0 * end)) / 6.0
 
 
-def nowcast_series(rule: FundingRule, model: PremiumModel, premium: Float1D, time_ns: Int1D) -> Nowcast:
+def nowcast_series(
+    rule: FundingRule,
+    model: PremiumModel,
+    premium: Float1D,
+    time_ns: Int1D,
+    *,
+    state: tuple[Float1D, Float1D] | None = None,
+) -> Nowcast:
     """`nowcast` at the close of every bar, from nothing but the bars up to it.
 
     Parameters
@@ -271,6 +289,10 @@ def nowcast_series(rule: FundingRule, model: PremiumModel, premium: Float1D, tim
         Scalars, or arrays along the bars: a model of each bar's own past keeps the series causal.
     premium, time_ns : ndarrays of shape (bars,)
         As `running_average`, which may raise.
+    state : (last, last_sd), ndarrays of shape (bars,), optional
+        The premium at each close freed of its noise (`narrows.analytics.premium_noise.filtered`).
+        Default: the premium itself. The average so far is of the premium as it was, noise and all:
+        so the venue averages it.
 
     Returns
     -------
@@ -279,4 +301,5 @@ def nowcast_series(rule: FundingRule, model: PremiumModel, premium: Float1D, tim
         not known.
     """
     elapsed, average = running_average(premium, time_ns, rule.interval_h, rule.weights)
-    return nowcast(rule, model, elapsed, average, premium)
+    last, last_sd = (premium, 0.0) if state is None else state
+    return nowcast(rule, model, elapsed, average, last, last_sd)
