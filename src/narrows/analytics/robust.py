@@ -9,7 +9,7 @@ from narrows.core.arrays import Float1D, Float2D
 Loss = Literal["squares", "huber", "tukey"]
 _TUNING = {"huber": 1.345, "tukey": 4.685}  # 95 % as efficient as least squares if errors are normal
 _NORMAL_MAD = 0.6744897501960817  # median |error| of a standard normal
-_ROUNDS, _TOLERANCE = 200, 1e-12
+_ROUNDS, _TOLERANCE = 200, 1e-10
 
 
 class Fit(NamedTuple):
