@@ -11,8 +11,9 @@ from narrows.catalog.files import matching, read_file
 from narrows.catalog.refuse import refuse
 from narrows.catalog.schema import ALL, TABLES, Column
 from narrows.catalog.settled import snapped, with_interval
-from narrows.catalog.source import Source
+from narrows.catalog.source import Snapshots, Source
 from narrows.catalog.symbols import with_symbols
+from narrows.catalog.synthetic import bars_of, synthetics
 from narrows.core.errors import DataError
 from narrows.core.instrument import Instrument, instrument
 from narrows.core.time import hours, iso, to_ns
@@ -247,13 +248,37 @@ def _of_file(source: Source, path: Path, where: str) -> Iterator[Rows]:
         _names_instruments(source, frame)
         rows = _checked(source, frame, path, None, f"{where}: {source.venue}")
         yield replace(rows, dropped=rows.dropped + unmatched)
+        if source.snapshots is not None:
+            yield from _synthetic(source.snapshots, rows, where)
         return
     for (symbol,), part in frame.group_by("symbol", maintain_order=True):
         one = instrument(f"{symbol}.{source.venue}", **source.instrument.said)
-        yield _checked(source, part, path, one, f"{where}: {one.id}")
+        rows = _checked(source, part, path, one, f"{where}: {one.id}")
+        yield rows
+        if source.snapshots is not None:
+            marks = rows.frame.drop_nulls("mark").rename({"mark": "price"})
+            yield _derived("bars", bars_of(marks, source.snapshots.bar_ns), source.venue, one, where)
     if unmatched:
         nothing = pl.DataFrame(schema={name: c.dtype for name, c in TABLES[source.table].columns.items()})
         yield Rows(source.table, source.venue, ALL, None, nothing, unmatched, 0)
+
+
+def _derived(name: str, found: pl.DataFrame, venue: str, one: Instrument, where: str) -> Rows:
+    """Rows that were worked out, checked by the rules of their table."""
+    table = TABLES[name]
+    absent = [field for field in table.columns if field not in found.columns]
+    frame = found.with_columns(pl.lit(None, table.columns[field].dtype).alias(field) for field in absent)
+    for rule in table.rules:
+        refuse(frame.with_row_index("row", 1), rule.bad, rule.says, f"{where}: {one.id}", rule.remedy)
+    columns = [pl.col(field).cast(column.dtype) for field, column in table.columns.items()]
+    return Rows(name, venue, one.symbol, one, frame.select(columns), 0, 0)
+
+
+def _synthetic(wanted: Snapshots, chain: Rows, where: str) -> Iterator[Rows]:
+    """The synthetic forwards of a chain, checked by the rules of their tables."""
+    for one, frames in synthetics(chain.frame, chain.venue, wanted.symbols, wanted.bar_ns, where):
+        for name, found in frames.items():
+            yield _derived(name, found, chain.venue, one, where)
 
 
 def canonical(source: Source, root: Path) -> Iterator[Rows]:

@@ -274,7 +274,7 @@ def clock_shifts(group: Sequence[Tables]) -> list[Finding]:
 
 def levels(group: Sequence[Tables]) -> list[Finding]:
     """Months in which the price of a series lies 2 % or more from the longest of its coin, in the median."""
-    held = [one for one in group if one.has("bars") and one.instrument.kind != "future"]
+    held = [one for one in group if one.has("bars") and one.instrument.kind not in ("future", "synthetic")]
     longest = max(held, key=lambda one: one.frames["bars"].height, default=None)
     found = []
     for one in held:

@@ -45,7 +45,7 @@ def mean_before_delivery(catalog: Catalog, one: Instrument, grid: Grid, rules: R
     Samples stand for the time before them, so those that are Δ apart give the mean of a window that
     ends Δ/2 later than it should: at most a twelfth of it.
     """
-    if one.kind != "future" or not grid.start < one.expiry_ns <= grid.end:
+    if one.kind not in ("future", "synthetic") or not grid.start < one.expiry_ns <= grid.end:
         return NONE
     rule = rules.known(one, one.expiry_ns).settlement
     if rule is None:

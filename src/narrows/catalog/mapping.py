@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from narrows.catalog.clock import offset_ns
 from narrows.catalog.files import text_of
 from narrows.catalog.schema import INSTRUMENTS, TABLES
-from narrows.catalog.source import RATE_UNITS, Clock, FileDay, Source, Specification, SymbolRule
+from narrows.catalog.source import RATE_UNITS, Clock, FileDay, Snapshots, Source, Specification, SymbolRule
 from narrows.core.config import convert, midnights, require, toml_tables
 from narrows.core.errors import ConfigError
 from narrows.core.instrument import instrument
@@ -30,6 +30,7 @@ _TABLES_OF = {
     "intervals_h": ("funding",),
     "rate_per_h": ("funding", "predicted_funding"),
     "carried_forward": ("funding",),
+    "snapshots": ("marks", "option_quotes"),
 }
 _NAMED_FORMATS = ("datetime", "iso", "s", "ms", "us", "ns")
 _COUNTED = _NAMED_FORMATS[2:]
@@ -176,6 +177,14 @@ def _check_time(source: Source, where: str) -> None:
     )
     if source.bar is not None:
         duration_ns(source.bar, f"{where}.bar")
+    if source.snapshots is not None:
+        duration_ns(source.snapshots.bar, f"{where}.snapshots.bar")
+        require(
+            bool(source.snapshots.symbols) == (source.table == "option_quotes"),
+            "symbols belong to option_quotes, and there they are needed",
+            f"{where}.snapshots.symbols",
+            'say symbols = ["BTC-20260327-*-S"] of a chain, none of marks',
+        )
     require(
         (source.bar is None) == (source.stamp is None),
         "bar and stamp go together",
@@ -220,7 +229,13 @@ def _check(source: Source, said: dict[str, Any], where: str) -> None:
 
 def _nested(table: dict[str, Any], where: str) -> None:
     """Convert each table inside on its own, so that an error names the keys of its own table."""
-    for key, kind in (("time", Clock), ("symbol", SymbolRule), ("instrument", Specification)):
+    nested = (
+        ("time", Clock),
+        ("symbol", SymbolRule),
+        ("instrument", Specification),
+        ("snapshots", Snapshots),
+    )
+    for key, kind in nested:
         inside = table.get(key)
         if isinstance(inside, dict):
             convert(midnights(inside), kind, f"{where}.{key}")

@@ -306,7 +306,7 @@ TABLES: dict[str, Table] = {
         version=2,
         columns={
             "id": Column(pl.String, "", "BASE-QUOTE[-TERM].venue"),
-            "kind": Column(pl.String, "", "spot, perp, future or option"),
+            "kind": Column(pl.String, "", "spot, perp, future, option or synthetic"),
             "base": Column(pl.String, "", "what is traded"),
             "quote": Column(pl.String, "", "what it is priced in"),
             "settle": Column(pl.String, "", "currency of margin and profit"),

@@ -71,6 +71,22 @@ class Specification(_Strict, frozen=True, kw_only=True):
         return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
 
 
+class Snapshots(_Strict, frozen=True, kw_only=True):
+    """`snapshots`: bars of this length besides, made of what stood in the snapshots that lie in each.
+
+    Of marks they are bars of the mark. Of option_quotes they are those of synthetic forwards, with quotes and
+    marks of their own; `symbols` names them, with ``*`` for any text: BTC-20260327-*-S.
+    """
+
+    bar: str
+    symbols: tuple[str, ...] = ()
+
+    @property
+    def bar_ns(self) -> int:
+        """Length of a bar."""
+        return duration_ns(self.bar)
+
+
 class Source(_Strict, frozen=True, kw_only=True):
     """One `[[source]]`: one file, or the rows of it that `filter` selects, feeding one table.
 
@@ -118,6 +134,7 @@ class Source(_Strict, frozen=True, kw_only=True):
     intervals_h: tuple[float, ...] = ()
     rate_per_h: float | None = None
     carried_forward: bool = False
+    snapshots: Snapshots | None = None
     instrument: Specification = Specification()
 
     @property

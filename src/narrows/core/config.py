@@ -82,7 +82,7 @@ class Universe(_Strict, frozen=True, kw_only=True):
     instruments: tuple[str, ...] = ()
     venues: tuple[str, ...] = ()
     coins: tuple[str, ...] = ()
-    kinds: tuple[Literal["spot", "perp", "future", "option"], ...] = ()
+    kinds: tuple[Literal["spot", "perp", "future", "option", "synthetic"], ...] = ()
     spreads: tuple[str, ...] = ()
 
 

@@ -5,6 +5,7 @@ BTC-USDT-PERP.bybit             linear perpetual
 BTC-USD-PERP.deribit            inverse perpetual (margined and settled in BTC)
 BTC-USDT-20270326.okx           dated future, delivered 2027-03-26 08:00 UTC
 BTC-20270326-60000-C.deribit    option
+BTC-20270326-60000-S.deribit    synthetic forward: that call bought, that put sold, traded as one
 """
 
 import re
@@ -16,7 +17,7 @@ import msgspec
 from narrows.core.errors import ConfigError
 from narrows.core.time import to_ns
 
-Kind = Literal["spot", "perp", "future", "option"]
+Kind = Literal["spot", "perp", "future", "option", "synthetic"]
 Contract = Literal["linear", "inverse", "quanto"]
 
 DOLLARS = frozenset(
@@ -28,7 +29,7 @@ _ID = re.compile(
     rf"(?P<base>{_COIN})"
     rf"(?:-(?P<quote>(?!\d{{8}}-){_COIN}))?"
     r"(?:-(?P<term>PERP|\d{8}))?"
-    r"(?:-(?P<strike>\d+(?:\.\d+)?)-(?P<right>[CP]))?"
+    r"(?:-(?P<strike>\d+(?:\.\d+)?)-(?P<right>[CPS]))?"
     r"\.(?P<venue>[a-z0-9_]+)"
 )
 
@@ -41,8 +42,9 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     id : str
         ``BASE-QUOTE[-TERM].venue``.
     kind, contract
-        spot, perp, future or option; linear (profit in quote), inverse (profit in base) or
-        quanto (profit in a third currency, `settle`, so much a unit of price).
+        spot, perp, future, option or synthetic (a call bought and a put sold, whose price is the
+        forward that they make: `narrows.catalog.synthetic`); linear (profit in quote), inverse (profit
+        in base) or quanto (profit in a third currency, `settle`, so much a unit of price).
     base, quote, settle : str
         Currencies; `settle` is the one in which profit and margin are kept.
     multiplier : float
@@ -55,7 +57,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     expiry_ns : int
         Delivery, nanoseconds UTC; 0 = never.
     strike, right
-        Options only.
+        Of options, and of synthetic forwards, whose right is "S".
     """
 
     id: str
@@ -71,7 +73,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     min_notional: float = 0.0
     expiry_ns: int = 0
     strike: float = 0.0
-    right: Literal["", "C", "P"] = ""
+    right: Literal["", "C", "P", "S"] = ""
 
     @property
     def symbol(self) -> str:
@@ -136,7 +138,7 @@ def instrument(id_: str, **known: object) -> Instrument:
     quote = match["quote"] or "USD"
     kind: Kind
     if right:
-        kind = "option"
+        kind = "synthetic" if right == "S" else "option"
     elif term == "PERP":
         kind = "perp"
     else:

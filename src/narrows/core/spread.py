@@ -7,16 +7,17 @@ from typing import Literal
 import msgspec
 
 from narrows.core.errors import ConfigError
-from narrows.core.instrument import Instrument, same_money
+from narrows.core.instrument import Instrument, Kind, same_money
 
 Anchor = Literal["expiry", "funding", "parity", "arbitrage"]
-SpreadKind = Literal["cash_and_carry", "funding_carry", "cross_venue", "calendar"]
+SpreadKind = Literal["cash_and_carry", "funding_carry", "cross_venue", "calendar", "parity"]
 
 ANCHOR: dict[SpreadKind, Anchor] = {
     "cash_and_carry": "expiry",
     "funding_carry": "funding",
     "cross_venue": "arbitrage",
     "calendar": "expiry",
+    "parity": "parity",
 }
 
 
@@ -54,25 +55,31 @@ class Spread(msgspec.Struct, frozen=True):
         return min((leg.instrument.expiry_ns for leg in self.legs if leg.instrument.expiry_ns), default=0)
 
 
+# first leg, second leg, and whether they must have one delivery and one kind of contract; on one venue
+_TIES: tuple[tuple[SpreadKind, Kind, Kind, bool], ...] = (
+    ("funding_carry", "spot", "perp", False),
+    ("cash_and_carry", "spot", "future", False),
+    ("calendar", "perp", "future", False),
+    ("parity", "future", "synthetic", True),
+)
+
+
 def _pair(kind: SpreadKind, long: Instrument, short: Instrument) -> Spread:
     return Spread(kind, (Leg(long, 1.0), Leg(short, -1.0)))
 
 
 def _relation(first: Instrument, second: Instrument) -> Spread | None:
     """The spread that two instruments on the same base make, if any; the anchor leg comes first."""
+    if first.venue != second.venue:
+        perps = first.kind == second.kind == "perp"
+        return _pair("cross_venue", first, second) if perps else None
+    if first.kind == second.kind == "future" and first.expiry_ns != second.expiry_ns:
+        return _pair("calendar", *sorted((first, second), key=lambda leg: leg.expiry_ns))
     pair = {first.kind: first, second.kind: second}
-    same_venue = first.venue == second.venue
-    if same_venue and pair.keys() == {"spot", "perp"}:
-        return _pair("funding_carry", pair["spot"], pair["perp"])
-    if same_venue and pair.keys() == {"spot", "future"}:
-        return _pair("cash_and_carry", pair["spot"], pair["future"])
-    if same_venue and pair.keys() == {"perp", "future"}:
-        return _pair("calendar", pair["perp"], pair["future"])
-    if same_venue and first.kind == second.kind == "future":
-        near, far = sorted((first, second), key=lambda leg: (leg.expiry_ns, leg.id))
-        return _pair("calendar", near, far) if near.expiry_ns != far.expiry_ns else None
-    if not same_venue and first.kind == second.kind == "perp":
-        return _pair("cross_venue", first, second)
+    alike = (first.expiry_ns, first.contract) == (second.expiry_ns, second.contract)
+    for kind, long, short, ties in _TIES:
+        if pair.keys() == {long, short} and (alike or not ties):
+            return _pair(kind, pair[long], pair[short])
     return None
 
 
@@ -93,7 +100,7 @@ def spreads(instruments: Iterable[Instrument], kinds: Sequence[str] = ()) -> lis
     Raises
     ------
     ConfigError
-        If a kind is not one of cash_and_carry, funding_carry, cross_venue, calendar.
+        If a kind is not one of cash_and_carry, funding_carry, cross_venue, calendar, parity.
     """
     for kind in kinds:
         if kind not in ANCHOR:

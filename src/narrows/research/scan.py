@@ -72,7 +72,7 @@ def _short_apr(panel: Panel, one: Instrument, spot: Float1D) -> float:
         last = slice(-max(1, round(FUNDING_H / panel.bar_h)), None)
         funding, interval = panel.funding[last, column], panel.funding_h[last, column]
         return float(trailing_funding_apr(funding, interval, panel.bar_h, FUNDING_H)[-1])
-    if one.kind == "future":
+    if one.kind in ("future", "synthetic"):
         left_h = hours_to_expiry(panel.time_ns[-1:], one.expiry_ns)
         return float(basis_apr(basis_rate(spot[-1:], panel.close[-1:, column]), left_h)[-1])
     return 0.0

@@ -35,6 +35,7 @@ NEEDS: dict[Kind, tuple[Part, ...]] = {
     "perp": ("funding", "margin", "fees"),
     "future": ("margin", "fees", "settlement"),
     "option": ("margin", "fees", "settlement"),
+    "synthetic": ("margin", "fees", "settlement"),
 }
 MAY: tuple[Part, ...] = ("portfolio",)  # of any instrument, and missed only by who asks for it
 _RULES: dict[Part | CoinPart, Any] = {

@@ -157,9 +157,9 @@ ROWS: Mapping[Part | CoinPart, type[_CoinRow]] = {
 }
 KINDS: Mapping[Part | CoinPart, tuple[Kind, ...]] = {
     "funding": ("perp",),
-    "margin": ("perp", "future"),
+    "margin": ("perp", "future", "synthetic"),
     "fees": get_args(Kind),
-    "settlement": ("future", "option"),
+    "settlement": ("future", "option", "synthetic"),
     "portfolio": get_args(Kind),
     "collateral": (),
     "borrow": (),

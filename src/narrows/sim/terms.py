@@ -114,7 +114,7 @@ def _terms(desk: Desk, one: Instrument, venue: Venue, time_ns: int) -> Terms:
         isolated=isolated,
         delivery_fee=_delivery_fee(book, one, venue, time_ns) if one.expiry_ns else taker,  # a delisting
         oracle=funding is not None and funding.pays_on == "oracle",
-        along=venue.delivery == "along" and one.kind == "future",
+        along=venue.delivery == "along" and one.kind in ("future", "synthetic"),
         haircut=_haircut(book, one, venue, time_ns),
         coin_apr=venue.coin_apr.get(one.base, 0.0),
         loan=BorrowRule(charged="continuous") if owed is None else owed,
