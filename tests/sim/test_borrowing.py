@@ -149,7 +149,7 @@ def charged(
     Bar 0 closes at 07:00; `strikes` of the clock, every hour on the hour if not given.
     """
     panel = tiny_panel([SPOT, PERP], bar_ns, mark=([100.0] * bars, 100))
-    rules = [rule("borrow", coins=["BTC"], charged=clock, **strikes)]
+    rules = [rule("borrow", "2019-01-02", "alpha", coins=["BTC"], charged=clock, **strikes)]
     desk = tiny_desk(1e6, borrow_apr=APR, rules=rules, bar_ns=bar_ns, latency_ms=0.0)
     result = play(desk, panel, {first - 1: (-1.0, 1.0), last - 1: (0.0, 0.0)})
     assert result.position[first - 1, 0] == result.position[last, 0] == 0.0
