@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from collateral_pairs import DELAYS_H
 from stress_figure import FAINT, INK, PAPER, RULE, Scale, line, logarithmic, text
 
-WIDTH, LEFT, RIGHT = 920, 318, 890
+WIDTH, LEFT, RIGHT = 920, 272, 888
 ROW, TOP, GAP = 19.0, 118.0, 74.0  # height of a row, of the legend, of the room between the panels
 LEAST = 0.02  # of the axis; what needs less stands at its edge
 RESTORE_AT = 0.1  # the margin ratio whose delays are drawn
@@ -104,12 +104,15 @@ def legend() -> list[str]:
     for pen in PENS[:4]:
         drawn += [mark(pen, x, 52), text(x + 11, 56, pen.label)]
         x += 36 + 6.6 * len(pen.label)
-    x = 30.0
+    words = "grey: from the least to the most"
+    drawn += [line(x - 6, 52, x + 14, 52, RULE, 3.0), text(x + 20, 56, words)]
+    words = f"separate, topped up at a margin ratio of {RESTORE_AT:g}, cash on its way for"
+    drawn.append(text(24, 80, words))
+    x = 24.0 + 6.1 * len(words) + 10
     for pen in PENS[4:]:
         drawn += [mark(pen, x, 76), text(x + 11, 80, pen.label)]
         x += 30 + 6.8 * len(pen.label)
-    words = f"separate, topped up at a margin ratio of {RESTORE_AT:g}, by delay"
-    return [*drawn, text(x, 80, words)]
+    return drawn
 
 
 def svg(title: str, panels: Sequence[Panel]) -> str:

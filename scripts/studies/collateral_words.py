@@ -419,7 +419,7 @@ def panels(found: Sequence[Answer], held: Sequence[Held]) -> list[Panel]:
     ]  # fmt: skip
     return [
         Panel("Whole history: collateral, times the notional at the start", whole, 300.0, (LEAST, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)),
-        Panel("Ninety days from each quarter: the worst start", ninety, 50.0, (LEAST, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)),
+        Panel("Ninety days from each quarter, the worst start: collateral, times the notional at the start", ninety, 50.0, (LEAST, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)),
     ]  # fmt: skip
 
 

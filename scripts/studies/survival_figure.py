@@ -11,7 +11,8 @@ from survival_runs import COMPARED, WAY, Case, Survival
 WIDTH = 920
 LEFT, RIGHT, TOP = 214, 914, 156  # of the columns
 ROW, HEAD, BREAK = 19, 20, 9  # heights: a hedge, the name of its market, the room between markets
-GUTTER = 26  # between columns
+GUTTER = 36  # between columns
+HALO = f' stroke="{PAPER}" stroke-width="3" paint-order="stroke"'  # so that no line runs through the words
 ALIVE, SOLD, DEAD = "#0f766e", "#b45309", "#b42318"
 HEADS = {
     "separate, cross": ("separate", "cross, ¾"),
@@ -45,11 +46,8 @@ def cell(case: Case, run: Run, x: Scale, y: float) -> list[str]:
         dead = run.deaths(high_low=how == "inside")
         words = f"{run.kind(int(dead.leg[0]))} {moment(int(dead.time_ns[0]))[:5]}"
         away = -1.0 if kept > 1.0 else 1.0
-        drawn.append(
-            text(
-                x(1.0) + 7.0 * away, y + 3.5, words, "start" if away > 0 else "end", DEAD, ' font-size="10.5"'
-            )
-        )
+        anchor = "start" if away > 0 else "end"
+        drawn.append(text(x(1.0) + 6.0 * away, y + 3.5, words, anchor, DEAD, ' font-size="10.5"' + HALO))
     return drawn
 
 
@@ -88,7 +86,7 @@ def legend() -> list[str]:
         ("closes", False, "liquidated, judged at closes: leg and day"),
         ("inside", False, "liquidated inside the bar only"),
     )
-    drawn, x = [], 18.0
+    drawn, x = [], 22.0
     for how, sold, label in words:
         drawn += mark(x, 57.0, how, sold)
         drawn.append(text(x + 10, 61, label, color=FAINT))
@@ -107,7 +105,7 @@ def figure(found: Survival) -> str:
         if case.study.window.title != market:
             y += HEAD + (BREAK if market else 0)
             market = case.study.window.title
-            drawn.append(text(18, y - 5, market, more=' font-weight="600"'))
+            drawn.append(text(18, y - 5, market, more=' font-weight="600"' + HALO))
         y += ROW
         words = f"{direction(case.long)}, ADL of {adl(case.share)}" if case.share else direction(case.long)
         drawn.append(text(30, y - 5, words, color=INK if not case.share else FAINT))

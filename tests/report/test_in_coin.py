@@ -1,5 +1,7 @@
 """A report of a run that is reckoned in coin: small amounts, prices about one, no ledger of each leg."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -56,5 +58,7 @@ def test_unhedged_delta_says_that_it_counts_in_dollars(result: Result, coin: Res
 
 
 def test_the_cap_of_the_margin_ratio_is_no_number(result: Result) -> None:
-    result.margin_ratio[100, 0] = WORST_RATIO
-    assert [row[-1] for row in months_table(result).rows if row[0] == "2023-06"] == ["≥ 10"]
+    ratio = result.margin_ratio.copy()
+    ratio[100, 0] = WORST_RATIO
+    run = replace(result, margin_ratio=ratio)
+    assert [row[-1] for row in months_table(run).rows if row[0] == "2023-06"] == ["≥ 10"]

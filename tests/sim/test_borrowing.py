@@ -141,13 +141,15 @@ TEN_MINUTES = 10 * MINUTE_NS
 CLOCKS = ("begun", "struck", "continuous")
 
 
-def charged(clock: str, first: int, last: int, bar_ns: int = TEN_MINUTES, bars: int = 30) -> float:
+def charged(
+    clock: str, first: int, last: int, bar_ns: int = TEN_MINUTES, bars: int = 30, **strikes: float
+) -> float:
     """Hours of interest on a coin of 100 that is owed from the open of bar `first` to that of `last`.
 
-    Bar 0 closes at 07:00.
+    Bar 0 closes at 07:00; `strikes` of the clock, every hour on the hour if not given.
     """
     panel = tiny_panel([SPOT, PERP], bar_ns, mark=([100.0] * bars, 100))
-    rules = [rule("borrow", coins=["BTC"], charged=clock)]
+    rules = [rule("borrow", "2019-01-02", "alpha", coins=["BTC"], charged=clock, **strikes)]
     desk = tiny_desk(1e6, borrow_apr=APR, rules=rules, bar_ns=bar_ns, latency_ms=0.0)
     result = play(desk, panel, {first - 1: (-1.0, 1.0), last - 1: (0.0, 0.0)})
     assert result.position[first - 1, 0] == result.position[last, 0] == 0.0
@@ -176,6 +178,40 @@ def test_a_loan_is_charged_by_the_clock_of_its_venue(
     clock: str, first: int, last: int, hours: Sequence[float]
 ) -> None:
     assert charged(clock, first, last) == approx(hours[CLOCKS.index(clock)])
+
+
+FIVE_PAST = [
+    # 07:00 to 07:10: in the hour of 06:05, and it strikes
+    (1, 2, (2, 1, 1 / 6)),
+    # 07:10 to 08:00, within one of its hours
+    (2, 7, (1, 0, 5 / 6)),
+    # 07:10 to 08:10: it strikes at 08:05
+    (2, 8, (2, 1, 1)),
+]
+EVERY_FOUR_HOURS = [
+    # 07:10 to 08:00: repaid as it strikes
+    (2, 7, (4, 0, 5 / 6)),
+    # 08:00 to 08:10: on the strike, which is for four hours
+    (7, 8, (4, 4, 1 / 6)),
+    # 07:50 to 12:10: it strikes at 08:00 and at 12:00
+    (6, 32, (12, 8, 26 / 6)),
+]
+
+
+@pytest.mark.parametrize(("first", "last", "hours"), FIVE_PAST)
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_a_clock_strikes_at_the_minute_of_its_record(
+    clock: str, first: int, last: int, hours: Sequence[float]
+) -> None:
+    assert charged(clock, first, last, minute=5.0) == approx(hours[CLOCKS.index(clock)])
+
+
+@pytest.mark.parametrize(("first", "last", "hours"), EVERY_FOUR_HOURS)
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_a_strike_is_for_all_hours_until_the_next(
+    clock: str, first: int, last: int, hours: Sequence[float]
+) -> None:
+    assert charged(clock, first, last, bars=36, every_h=4.0) == approx(hours[CLOCKS.index(clock)])
 
 
 @pytest.mark.parametrize("clock", CLOCKS)
@@ -235,6 +271,9 @@ def test_owned_coins_earn_what_staking_pays_on_their_value_and_owed_ones_do_not(
     assert result.equity_end == approx(3000.25)
     assert booked(play(desk, panel, {0: (-5.0, 5.0)})) == {}
     assert booked(play(tiny_desk(3000.0, coin_apr={"ETH": APR}), panel, {0: (5.0, -5.0)})) == {}
+    assert booked(play(desk, panel, {0: (-5.0, 5.0), 1: (5.0, -5.0)})) == {
+        "collateral_yield": approx(5 * (200 + 200) * 1e-4)
+    }
     assert booked(play(desk, panel, {0: (5.0, -5.0), 1: KEEP, 2: (0.0, 0.0)})) == {
         "collateral_yield": approx(5 * (100 + 200) * 1e-4)
     }

@@ -143,8 +143,9 @@ def _of_venue(venue: Venue, max_leverage: float) -> tuple[Assumption, ...]:
             "penalises",
         ),
         Assumption(
-            f"a borrowed coin costs {percent(venue.borrow_apr, 2)} a year where the data has no rate, a "
-            f"negative cash balance {percent(venue.cash_borrow_apr, 2)}; own cash earns "
+            f"a borrowed coin costs {percent(venue.borrow_apr, 2)} a year where the data has no rate, for "
+            "the hours that the venue's clock charges if one is on record, else for as long as it is owed; "
+            f"a negative cash balance costs {percent(venue.cash_borrow_apr, 2)}, own cash earns "
             f"{percent(venue.cash_apr, 2)}.",
             "either way",
         ),

@@ -82,6 +82,7 @@ def shares(result: Result) -> Figure:
     rows = stacked([1.0] * max(len(several), 1), 0.1)
     data: list[Spec] = []
     axes: Spec = {}
+    used = 0
     for number, one in enumerate(several):
         axis = f"y{number + 1}" if number else "y"
         total = np.sum(list(one.gross.values()), axis=0)
@@ -89,9 +90,12 @@ def shares(result: Result) -> Figure:
         parts = [(name, one.gross[name]) for name in order[:GROUPS] if one.gross[name].any()]
         rest = [one.gross[name] for name in order[GROUPS:]]
         parts += [(f"{len(rest)} other", np.sum(rest, axis=0))] if rest else []
+        backwards = SERIES[::-1][used:] + SERIES[::-1][:used]  # so that no venue looks like a spread
+        palette = SERIES if one.kind == "spread" else backwards
+        used += len(parts)
         for place, (name, part) in enumerate(parts):
             share = np.where(total > 0.0, part / np.where(total > 0.0, total, 1.0), 0.0)
-            colour = SERIES[place] if place < len(SERIES) - 1 else GREY
+            colour = palette[place] if place < GROUPS else GREY
             more: Spec = {"stackgroup": one.kind, "yaxis": axis, "line": {"color": colour, "width": 0.5}}
             at = extremes(total, POINTS // 4)
             data.append(curve(result.time_ns, share, at, name=name, hovertemplate="%{y:.0%}", **more))

@@ -144,7 +144,7 @@ def heat(result: Result) -> Figure:
         "hoverongaps": False,
         "colorbar": {
             "orientation": "h", "thickness": 8, "len": 0.34, "x": 1.0, "xanchor": "right", "y": 1.0,
-            "yanchor": "bottom", "tickformat": ".2~%", "outlinewidth": 0, "ypad": 6,
+            "yanchor": "bottom", "tickformat": ".3~p", "outlinewidth": 0, "xpad": 24, "ypad": 6,
             "tickvals": [-strong, 0.0, strong], "ticklabelposition": "outside top",
         },
         "hovertemplate": f"%{{y}}, {word} of %{{x|%Y-%m-%d}}<br>%{{z:.2%}} a year on average"

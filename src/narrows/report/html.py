@@ -181,8 +181,8 @@ def _body(result: Result) -> str:
             chapter(
                 "worst",
                 plots((margin(result), deepest(result), nearest(result)), bars),
-                section_html(events_table(result), "prose7") if result.desk.events else "",
-                section_html(wallets_table(result), "sum") if len(result.wallets) > 1 else "",
+                section_html(events_table(result), "events brief") if result.desk.events else "",
+                section_html(wallets_table(result), "sum brief") if len(result.wallets) > 1 else "",
             ),
             chapter("gap", plots((basis(result), heat(result)), bars), _foldable(holdings_table(result))),
             chapter(

@@ -184,7 +184,7 @@ def _panels(times: Int1D, when: str, kinds: tuple[str, ...]) -> Spec:
     names = ("gap, bp", "price", "margin ratio", "equity")
     axes: Spec = {
         f"yaxis{n + 1 if n else ''}": plain_axis(
-            domain=rows[n], nticks=4, title=side(names[n]), tickformat=kind
+            domain=rows[n], nticks=4, title=side(names[n]), tickformat=kind, automargin=True
         )
         for n, kind in enumerate(kinds)
     }

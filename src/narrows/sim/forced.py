@@ -111,7 +111,7 @@ def loans(market: Market, legs: Legs, wallets: Wallets, state: State, t: int, i:
             if owed > 0.0:
                 pay(legs, state, i, k, -(due * mark * rate / YEAR_H), BORROW)
             state.charged[i, k] = owed if hours > 0.0 else max(state.charged[i, k], owed)
-        elif quantity > 0.0 and legs.coin_apr[i] > 0.0:
+        if quantity > 0.0 and legs.coin_apr[i] > 0.0:
             pay(legs, state, i, k, quantity * mark * legs.coin_apr[i] * wallets.bar_years, YIELD)
 
 

@@ -66,7 +66,7 @@ class Unasked(Books):
             if owed > 0.0:
                 self.pay(i, -(due * leg.mark * self.rows["borrow"][t][leg.column] / YEAR_H), "borrow")
             leg.charged = owed if hours > 0.0 else max(leg.charged, owed)
-        elif leg.quantity > 0.0 and leg.coin_apr > 0.0:
+        if leg.quantity > 0.0 and leg.coin_apr > 0.0:
             self.pay(i, leg.quantity * leg.mark * leg.coin_apr * self.bar_years, "collateral_yield")
 
     def deleverage(self, t: int) -> None:
