@@ -1,4 +1,4 @@
-"""The convergence study of one spread as one HTML file: is its gap abnormal, will it close, who closes it?"""
+"""The convergence study of one spread as one HTML file: the gap, whether and when it closes, who does it."""
 
 import math
 from html import escape

@@ -75,7 +75,9 @@ def gap_in_band(study: Study) -> Figure:
     data: list[Spec] = []
     if np.isfinite(low).any() and np.isfinite(high).any():
         x = packed(study.time_ns[at] / 1e6, "f8")
-        data += _shade(x, np.clip(low, *span), np.clip(high, *span), "no round trip pays")
+        data += _shade(
+            x, np.clip(low, span[0], span[1]), np.clip(high, span[0], span[1]), "no round trip pays"
+        )
         data.append(
             curve(study.time_ns, fair, at, name="fair", line={"color": GREY, "width": 1, "dash": "dash"})
         )

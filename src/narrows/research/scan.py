@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -20,20 +21,24 @@ from narrows.core.spread import Spread, spreads
 from narrows.core.time import YEAR_H, iso
 from narrows.core.units import to_bps
 from narrows.research.fair import fair_bands
+from narrows.research.reverting import NOT_LOOKED, Reversion, reversions
 from narrows.sim.inputs import prepared
 from narrows.sim.layout import Layout, layout
 
 NORMAL_H = 30 * 24.0  # what "normal" is measured over
 FUNDING_H = 72.0  # trailing funding
+SURE = 1.645  # standard errors by which an edge must beat the hurdle: 95 % one way
+MOST = 50  # spreads whose reversion is looked into: the best by carry and by distance outside
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """One spread of a scan; fractions a year, basis points of one leg's notional, hours.
 
     NaN (null in JSON) = not known; an end of the fair band that bounds nothing is infinite (null too).
-    `outside_bps` is how far the basis lies above (> 0) or below (< 0) its fair band, 0 within. Half-life,
-    standard error, liquidation probability and capacity are null until the parts that estimate them
-    exist.
+    `outside_bps` is how far the basis lies above (> 0) or below (< 0) its fair band, 0 within. The
+    half-life has a 90 % interval; a dated spread has none, nor has one beyond the most that are looked
+    into. `edge_se_bps` is the standard error of the edge. Liquidation probability and capacity are null
+    until the parts that estimate them exist.
     """
 
     spread: str
@@ -50,10 +55,10 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     fair_lo_bps: float
     fair_hi_bps: float
     outside_bps: float
-    half_life_h: float | None = None
-    half_life_lo_h: float | None = None
-    half_life_hi_h: float | None = None
-    edge_se_bps: float | None = None
+    half_life_h: float
+    half_life_lo_h: float
+    half_life_hi_h: float
+    edge_se_bps: float
     p_liquidation: float | None = None
     capacity: float | None = None
 
@@ -97,29 +102,55 @@ def _round_trip(plan: Layout, first_leg: int) -> float:
     return float(round_trip_cost(fills[0], fills[1]))
 
 
-def _verdict(edge_bps: float, hurdle_bps: float, carry: float, side: str) -> tuple[str, str]:
+def _funding_error(panel: Panel, one: Instrument, horizon_h: float) -> float:
+    """Standard error of the funding expected over a horizon: the scatter of the trailing settlements.
+
+    They are taken as independent of each other, which flatters where funding lasts.
+    """
+    column, last = panel.column(one.id), slice(-max(1, round(FUNDING_H / panel.bar_h)), None)
+    rates = panel.funding[last, column]
+    known = rates[np.isfinite(rates)]
+    if one.kind != "perp" or len(known) < 2:
+        return 0.0
+    settlements = horizon_h / float(np.nanmean(panel.funding_h[last, column][np.isfinite(rates)]))
+    return float(known.std(ddof=1)) / math.sqrt(len(known)) * settlements
+
+
+def _verdict(edge_bps: float, error_bps: float, hurdle_bps: float, side: str) -> tuple[str, str]:
     if not math.isfinite(edge_bps):
         return "unknown", "no price, or no funding settled lately"
-    if carry <= 0.0:
-        return "hold cash", "no carry in either direction"
     beaten = edge_bps - hurdle_bps
-    if beaten > 0.0:
-        return "trade", f"{side}: {beaten:.1f} bp over costs and hurdle"
-    return "hold cash", f"{side}: {-beaten:.1f} bp short of costs and hurdle"
+    if beaten <= 0.0:
+        return "hold cash", f"{side}: {-beaten:.1f} bp short of costs and hurdle"
+    if beaten <= SURE * error_bps:
+        return "hold cash", f"{side}: {beaten:.1f} bp over costs and hurdle, but give or take {error_bps:.1f}"
+    return "trade", f"{side}: {beaten:.1f} bp over costs and hurdle"
 
 
-def _found(desk: Desk, panel: Panel, spread: Spread, plan: Layout, number: int, fair: Band) -> Found:
+class _Carry(NamedTuple):
+    """What a spread pays if its gap stays, of each direction, and what that takes; fractions."""
+
+    columns: tuple[int, int]
+    horizon_h: float
+    cost: float
+    apr: dict[float, float]
+
+    @property
+    def best(self) -> float:
+        """What the better direction pays over the horizon after costs; -inf if not known."""
+        known = [apr for apr in self.apr.values() if math.isfinite(apr)]
+        return max(known) * self.horizon_h / YEAR_H - self.cost if known else -math.inf
+
+
+def _carry(desk: Desk, panel: Panel, spread: Spread, cost: float) -> _Carry:
     first, second = (leg.instrument for leg in spread.legs)
     columns = panel.column(first.id), panel.column(second.id)
-    window = max(2, round(NORMAL_H / panel.bar_h))
-    gap = basis_rate(panel.close[-window:, columns[0]], panel.close[-window:, columns[1]])
     spot = _anchor_price(panel, spread)
-    cost = _round_trip(plan, int(plan.legs.first[number]))
     horizon = desk.risk.horizon_h
     if spread.expiry_ns:
         horizon = float(hours_to_expiry(panel.time_ns[-1:], spread.expiry_ns)[0])
     borrow = float(panel.borrow[-1, columns[0]])
-    carries = {
+    apr = {
         direction: float(
             net_carry_apr(
                 direction=direction,
@@ -132,12 +163,26 @@ def _found(desk: Desk, panel: Panel, spread: Spread, plan: Layout, number: int, 
         )
         for direction in (1.0, -1.0)
     }
-    known = {direction: carry for direction, carry in carries.items() if math.isfinite(carry)}
-    best = max(known, key=lambda direction: known[direction], default=1.0)
-    carry = carries[best]
-    edge_bps = to_bps(carry * horizon / YEAR_H - cost)
-    hurdle_bps = to_bps(desk.hurdle.apr * horizon / YEAR_H)
-    verdict, reason = _verdict(edge_bps, hurdle_bps, carry, "long" if best > 0.0 else "short")
+    return _Carry(columns, horizon, cost, apr)
+
+
+def _found(desk: Desk, panel: Panel, spread: Spread, carried: _Carry, fair: Band, found: Reversion) -> Found:
+    window = max(2, round(NORMAL_H / panel.bar_h))
+    gap = basis_rate(*(panel.close[-window:, column] for column in carried.columns))
+    years = carried.horizon_h / YEAR_H
+    edges = {
+        direction: apr * years + direction * found.fall - carried.cost
+        for direction, apr in carried.apr.items()
+        if math.isfinite(apr)
+    }
+    best = max(edges, key=lambda direction: edges[direction], default=1.0)
+    errors = [_funding_error(panel, leg.instrument, carried.horizon_h) for leg in spread.legs]
+    edge_bps, error_bps = to_bps(edges.get(best, math.nan)), to_bps(math.hypot(found.error, *errors))
+    side = "long" if best > 0.0 else "short"
+    verdict, reason = _verdict(edge_bps, error_bps, to_bps(desk.hurdle.apr * years), side)
+    if verdict != "unknown" and max(carried.apr.values()) <= 0.0 >= edges.get(best, math.nan):
+        reason = "no carry in either direction"
+    told = (reason, found.reason, f"no fair band: {fair.reason}" if fair.reason else "")
     return Found(
         spread=spread.id,
         kind=spread.kind,
@@ -145,15 +190,36 @@ def _found(desk: Desk, panel: Panel, spread: Spread, plan: Layout, number: int, 
         basis_bps=to_bps(float(gap[-1])),
         zscore=float(rolling_zscore(gap, window, 2)[-1]),
         percentile=float(rolling_percentile(gap, window, 2)[-1]),
-        carry_apr=best * carry if known else math.nan,
+        carry_apr=best * carried.apr[best],
         edge_bps=edge_bps,
-        horizon_h=horizon,
+        edge_se_bps=error_bps if math.isfinite(edge_bps) else math.nan,
+        horizon_h=carried.horizon_h,
         verdict=verdict,
-        reason=f"{reason}; no fair band: {fair.reason}" if fair.reason else reason,
+        reason="; ".join(part for part in told if part),
         fair_lo_bps=to_bps(float(fair.lo[-1])),
         fair_hi_bps=to_bps(float(fair.hi[-1])),
         outside_bps=to_bps(float(outside(fair, float(gap[-1]))[-1])),
+        half_life_h=found.half_life.value,
+        half_life_lo_h=found.half_life.lo,
+        half_life_hi_h=found.half_life.hi,
     )
+
+
+def _looked_into(panel: Panel, carried: Sequence[_Carry], fair: Sequence[Band]) -> list[int]:
+    """The places of the spreads whose reversion is worth a look: far outside, or well paid."""
+
+    def promise(place: int) -> float:
+        first, second = (float(panel.close[-1, column]) for column in carried[place].columns)
+        apart = abs(float(outside(fair[place], second / first - 1.0)[-1]))
+        return max(carried[place].best, apart if math.isfinite(apart) else 0.0)
+
+    return sorted(range(len(carried)), key=promise, reverse=True)[:MOST]
+
+
+def _rank(row: Found) -> tuple[float, str]:
+    """Best first: the edge that one may be sure of; the unknown last."""
+    sure = row.edge_bps - SURE * row.edge_se_bps
+    return (-sure if math.isfinite(sure) else math.inf, row.spread)
 
 
 def _alive(panel: Panel, found: Sequence[Spread]) -> list[Spread]:
@@ -166,9 +232,10 @@ def scan(desk: Desk, panel: Panel) -> Scan:
     """Rank every spread that the universe allows, as of the last bar of the panel.
 
     `carry_apr` is the carry of the spread held long (positive) or, where that pays better, short
-    (negative), before trading costs. `edge_bps` is that carry over the horizon (until delivery,
-    else risk.horizon_h) less four fills with fee and half spread. A spread is worth trading if
-    its edge beats the hurdle on its notional.
+    (negative), before trading costs. `edge_bps` is that carry over the horizon (until delivery, else
+    risk.horizon_h), and what the gap is expected to close by where it is seen to revert, less four fills
+    with fee and half spread. A spread is worth trading if its edge beats the hurdle on its notional by more
+    than `SURE` standard errors; the best are those with the most edge that one may be sure of.
 
     Raises
     ------
@@ -179,8 +246,17 @@ def scan(desk: Desk, panel: Panel) -> Scan:
     if not found:
         raise ConfigError("no spread has prices for both legs", "universe", "name more instruments")
     panel = prepared(desk, panel)
-    plan = layout(desk, panel, found)
+    plan = layout(desk, panel, found, int(panel.time_ns[-1]))
     fair = fair_bands(desk, panel, found, plan)
-    rows = [_found(desk, panel, spread, plan, number, fair[number]) for number, spread in enumerate(found)]
-    rows.sort(key=lambda row: (-row.edge_bps if math.isfinite(row.edge_bps) else math.inf, row.spread))
-    return Scan(as_of=iso(int(panel.time_ns[-1])), spreads=tuple(rows))
+    carried = [
+        _carry(desk, panel, spread, _round_trip(plan, int(plan.legs.first[place])))
+        for place, spread in enumerate(found)
+    ]
+    deep = _looked_into(panel, carried, fair)
+    looked = reversions(panel, [found[place] for place in deep], desk.risk.horizon_h)
+    known = dict(zip(deep, looked, strict=True))
+    rows = [
+        _found(desk, panel, spread, carried[place], fair[place], known.get(place, NOT_LOOKED))
+        for place, spread in enumerate(found)
+    ]
+    return Scan(as_of=iso(int(panel.time_ns[-1])), spreads=tuple(sorted(rows, key=_rank)))
