@@ -128,7 +128,7 @@ def _roots(nodes: Float1D, found: Float2D, span: float, curves: Float2D) -> Root
         0.0 if n == 0 else math.inf if n == len(places) else float(np.sinh(places[n]) / span) for n in counts
     )
     top = math.inf if best == _FINE - 1 else float(np.sinh(fine[best]) / span)
-    return Roots(top, median, lo, hi, math.nan)
+    return Roots(top, median, lo, hi)
 
 
 def fit_noisy_ou(values: FloatArray, time: FloatArray) -> NoisyOUFit:
