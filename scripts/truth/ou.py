@@ -1,6 +1,6 @@
 """How often the intervals of an OU fit hold the truth, 1,000 seeded runs a setting: docs/coverage/ou.md.
 
-    PYTHONPATH=src python scripts/coverage/ou.py
+    PYTHONPATH=src python scripts/truth/ou.py
 
 Some minutes on one core. The same seed gives the same page.
 """
@@ -127,7 +127,8 @@ def shares(setting: Setting, runs: int, seed: int) -> Shares:
     """Run a setting many times."""
     random = generator(seed, "ou coverage", setting.name)
     found = np.array([_run(setting, random) for _ in range(runs)], dtype=np.float64)
-    return Shares(*found[:, :-1].mean(axis=0), float(np.median(found[:, -1])))
+    kappa, life, theta, sigma, above, unbounded = (float(share) for share in found[:, :-1].mean(axis=0))
+    return Shares(kappa, life, theta, sigma, above, unbounded, float(np.median(found[:, -1])))
 
 
 def band(runs: int) -> tuple[float, float]:
@@ -185,7 +186,7 @@ What noise does to a fit that does not know of it (`fit_ou` on the first noisy s
 Paths start from the stationary law. A window that was chosen because it starts far from its mean is not such a path.
 
 ```sh
-PYTHONPATH=src python scripts/coverage/ou.py   # seed {seed}
+PYTHONPATH=src python scripts/truth/ou.py   # seed {seed}
 ```
 """
 
