@@ -104,8 +104,8 @@ def unusable(values: Float1D) -> str:
     if len(values) <= LEAST_STEPS:
         return f"not identified: {len(values)} known values, {LEAST_STEPS + 1} are needed"
     moves = np.diff(values)
-    # numbers that differ by rounding only are constant
-    if np.ptp(values) <= 64.0 * np.finfo(np.float64).eps * np.abs(values).max():
+    # numbers that differ by rounding only, or whose squares would vanish, are constant
+    if np.ptp(values) <= max(64.0 * np.finfo(np.float64).eps * np.abs(values).max(), 1e-140):
         return "not identified: the values never change"
     if np.ptp(moves) <= 1e-9 * np.abs(moves).max():
         return "not identified: the values lie on a straight line"
@@ -132,13 +132,13 @@ def speed_estimates(found: Roots) -> tuple[Estimate, Estimate]:
     return kappa, Estimate(half_life(found.median), half_life(found.hi), half_life(found.lo), reason)
 
 
-def _theta(ready: _Prepared, found: Roots) -> Estimate:
+def _theta(ready: _Prepared, found: Roots, curves: Float2D) -> Estimate:
     """Mean at the median-unbiased speed; its interval from the likelihood ratio over all speeds."""
     if found.median == 0.0:
         return Estimate(math.nan, -math.inf, math.inf, "not identified: without reversion there is no mean")
     speed = min(found.median, ready.fastest)
     value = ready.centre + profile(speed, ready.sums).drift / speed
-    lo, hi = mean_ends(ready.span, found, ready.fastest, ready.sums)
+    lo, hi = mean_ends(ready.span, found, ready.fastest, ready.sums, curves)
     reason = "" if math.isfinite(lo) else "not identified: a random walk, which has no mean, is not refuted"
     return Estimate(value, ready.centre + lo, ready.centre + hi, reason)
 
@@ -201,7 +201,7 @@ def most_likely_ou(values: FloatArray, time: FloatArray) -> OU:
 
 
 def _scores(move: Float1D, x: Float1D, step: Float1D, ready: _Prepared, kappa: float) -> FloatArray:
-    """Slope of each step's log-likelihood in the speed, mean and volatility held at their best."""
+    """Slopes of each step's log-likelihood in speed, drift and log variance at their best: (3, steps)."""
     at = profile(kappa, ready.sums)
     variance = at.squares / ready.sums[1].sum()
     change = 1e-4 * max(abs(kappa), 1.0 / ready.span)
@@ -210,17 +210,31 @@ def _scores(move: Float1D, x: Float1D, step: Float1D, ready: _Prepared, kappa: f
         decay = np.expm1(-near * step)
         push = -decay / near
         spread = variance * push * (1.0 + 0.5 * decay)
-        sides.append(-0.5 * (np.log(spread) + (move - decay * x - at.drift * push) ** 2 / spread))
-    return np.asarray((sides[1] - sides[0]) / (2.0 * change))
+        error = move - decay * x - at.drift * push
+        sides.append((-0.5 * (np.log(spread) + error**2 / spread), error * push / spread, error**2 / spread))
+    low, high = np.array(sides)
+    middle = 0.5 * (low + high)
+    return np.array(((high[0] - low[0]) / (2.0 * change), middle[1], 0.5 * (middle[2] - 1.0)))
 
 
 def _suspect(sample: Sample, ready: _Prepared, kappa: float) -> int:
-    """The known value whose absence would turn the likelihood's slope most."""
+    """The known value whose absence moves the speed most: found to first order, told from its neighbours."""
     x = sample.values - ready.centre
     single = _scores(np.diff(x), x[:-1], np.diff(sample.time), ready, kappa)
     across = _scores(x[2:] - x[:-2], x[:-2], sample.time[2:] - sample.time[:-2], ready, kappa)
-    turn = np.concatenate(([-single[0]], across - single[:-1] - single[1:], [-single[-1]]))
-    return int(np.abs(turn).argmax())
+    turn = np.hstack((-single[:, :1], across - single[:, :-1] - single[:, 1:], -single[:, -1:]))
+    # what of a turn drift and variance can take up does not move the speed
+    taken = np.linalg.lstsq(single[1:].T, single[0], rcond=None)[0]
+    at = int(np.abs(turn[0] - taken @ turn[1:]).argmax())
+    near = range(max(at - 1, 0), min(at + 2, len(x)))
+    moved = [abs(_speed_without(sample, row, ready) - kappa) for row in near]
+    return near[int(np.argmax(moved))]
+
+
+def _speed_without(sample: Sample, row: int, ready: _Prepared) -> float:
+    values, time = np.delete(sample.values, row), np.delete(sample.time, row)
+    sums = sums_by_step(values, time, ready.centre)
+    return min(most_likely(float(time[-1] - time[0]), ready.fastest, sums), ready.fastest)
 
 
 def _found(values: Float1D, time: Float1D) -> tuple[_Prepared, Roots]:
@@ -288,7 +302,7 @@ def fit_ou(values: FloatArray, time: FloatArray) -> OUFit:
         ou=_plug_in(ready, found.best),
         kappa=kappa,
         half_life=life,
-        theta=_theta(ready, found),
+        theta=_theta(ready, found, quantile_curves(len(sample.values) - 1)),
         sigma=_sigma(ready, found),
         observations=len(sample.values),
         span=span,

@@ -16,7 +16,7 @@ from narrows.core.arrays import Float1D, Float2D, FloatArray
 
 # shares of the noise in noise plus one step's own variance where the likelihood is looked at first
 _SHARES = np.array((0.0, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.96, 0.99, 0.999, 0.9999))
-_BETWEEN = 3  # nodes of the speed for each of the axis
+_NODES = 40  # speeds from a random walk to no memory
 _FINE = 4000
 
 
@@ -93,13 +93,18 @@ def _best_noise(
     top = int(np.argmax(heights))
     lo, hi = shares[max(top - 1, 0)], shares[min(top + 1, len(shares) - 1)]
     golden = 0.5 * (np.sqrt(5.0) - 1.0)
-    for _ in range(16):
-        left, right = hi - golden * (hi - lo), lo + golden * (hi - lo)
-        at_left = _filter(kappa, scale * left / (1.0 - left), x, step)[0]
-        if at_left > _filter(kappa, scale * right / (1.0 - right), x, step)[0]:
-            hi = right
+    left, right = hi - golden * (hi - lo), lo + golden * (hi - lo)
+    at_left = _filter(kappa, scale * left / (1.0 - left), x, step)[0]
+    at_right = _filter(kappa, scale * right / (1.0 - right), x, step)[0]
+    for _ in range(12):
+        if at_left > at_right:
+            hi, right, at_right = right, left, at_left
+            left = hi - golden * (hi - lo)
+            at_left = _filter(kappa, scale * left / (1.0 - left), x, step)[0]
         else:
-            lo = left
+            lo, left, at_left = left, right, at_right
+            right = lo + golden * (hi - lo)
+            at_right = _filter(kappa, scale * right / (1.0 - right), x, step)[0]
     share = 0.5 * (lo + hi)
     height, _, _, effective = _filter(kappa, scale * share / (1.0 - share), x, step)
     return (height, effective, share) if height > heights[top] else (heights[top], effective, shares[top])
@@ -128,7 +133,7 @@ def _roots(nodes: Float1D, found: Float2D, span: float, curves: Float2D) -> Root
         0.0 if n == 0 else math.inf if n == len(places) else float(np.sinh(places[n]) / span) for n in counts
     )
     top = math.inf if best == _FINE - 1 else float(np.sinh(fine[best]) / span)
-    return Roots(top, median, lo, hi, math.nan)
+    return Roots(top, median, lo, hi)
 
 
 def fit_noisy_ou(values: FloatArray, time: FloatArray) -> NoisyOUFit:
@@ -170,7 +175,7 @@ def fit_noisy_ou(values: FloatArray, time: FloatArray) -> NoisyOUFit:
     x, step = sample.values - centre, np.diff(sample.time)
     span, scale = float(step.sum()), float(np.median(step))
     coarse = axis(span, SLOWEST / scale)
-    nodes = np.unique(np.concatenate((coarse, np.linspace(0.0, coarse[-1], _BETWEEN * len(coarse)))))
+    nodes = np.concatenate((coarse[coarse < 0.0], np.linspace(0.0, coarse[-1], _NODES)))
     tried = [_Best(*_best_noise(float(np.sinh(at)) / span, scale, x, step, _SHARES)) for at in nodes]
     heights = np.array([(best.height, best.effective) for best in tried]).T
     found = _roots(nodes, heights, span, quantile_curves(count - 1))

@@ -44,13 +44,12 @@ class Profile(NamedTuple):
 
 
 class Roots(NamedTuple):
-    """Speeds: most likely, median-unbiased, the 90 % interval; and the quantile for the mean's."""
+    """Speeds: most likely, median-unbiased, and the ends of the 90 % interval."""
 
     best: float
     median: float
     lo: float
     hi: float
-    mean_90: float
 
 
 def sums_by_step(values: Float1D, time: Float1D, centre: float) -> Float2D:
@@ -62,7 +61,10 @@ def sums_by_step(values: Float1D, time: Float1D, centre: float) -> Float2D:
     # a grid in floating-point hours has steps that differ in the last digits only
     steps = np.diff(time)
     scale = np.median(steps) * 1e-9
-    length, group = np.unique(np.round(steps / scale), return_inverse=True)
+    if np.ptp(steps) < scale:
+        length, group = np.array([steps.mean() / scale]), np.zeros(len(steps), dtype=np.int64)
+    else:
+        length, group = np.unique(np.round(steps / scale), return_inverse=True)
     x, d = values[:-1] - centre, np.diff(values)
     parts = (np.ones_like(x), x, d, x * x, x * d, d * d)
     totals = [np.bincount(group, weights=part, minlength=len(length)) for part in parts]
@@ -188,10 +190,8 @@ def _last_above(excess: Float1D, outermost: bool) -> int:
 
 
 @njit(cache=True)
-def _roots(
-    nodes: Float1D, span: float, sums: Float2D, curves: Float2D
-) -> tuple[float, float, float, float, float]:
-    """`Roots` in places of the axis; the last is the quantile of the mean at the median speed."""
+def _roots(nodes: Float1D, span: float, sums: Float2D, curves: Float2D) -> tuple[float, float, float, float]:
+    """`Roots` in places of the axis."""
     heights, effective = np.empty(len(nodes)), np.empty(len(nodes))
     for place in range(len(nodes)):
         found = _profile(np.sinh(nodes[place]) / span, sums)
@@ -208,25 +208,25 @@ def _roots(
             ends[row - 1] = np.inf
         elif last >= 0:
             ends[row - 1] = _crossing(tried[last], tried[last + 1], row, best, span, sums, curves)
-    middle = np.log1p(max(_profile(np.sinh(min(ends[1], nodes[-1])) / span, sums)[4], 0.0))
-    return best[0], ends[1], ends[2], ends[0], np.interp(middle, curves[0], curves[4])
+    return best[0], ends[1], ends[2], ends[0]
 
 
 @njit(cache=True)
 def _mean_ends(
-    nodes: Float1D, span: float, sums: Float2D, best: float, quantile: float
+    nodes: Float1D, span: float, sums: Float2D, best: float, curves: Float2D
 ) -> tuple[float, float]:
-    """Means that some speed above 0 makes likely enough; infinite where no mean at all is likely enough."""
-    floor = best - 0.5 * quantile * quantile
+    """Means that some speed makes likely enough, by that speed's quantile; infinite where any is."""
     total = np.sum(sums[1])
     lo, hi = np.inf, -np.inf
-    if _profile(0.0, sums)[0] >= floor:
-        return -np.inf, np.inf
     for at in nodes:
         kappa = np.sinh(at) / span
-        height, drift, squares, weight, _ = _profile(kappa, sums)
-        if kappa > 0.0 and height >= floor:
-            reach = np.sqrt(squares * np.expm1(2.0 * (height - floor) / total) / weight) / kappa
+        height, drift, squares, weight, effective = _profile(kappa, sums)
+        quantile = np.interp(np.log1p(max(effective, 0.0)), curves[0], curves[4])
+        spare = height - best + 0.5 * quantile * quantile
+        if spare >= 0.0:
+            if kappa == 0.0:
+                return -np.inf, np.inf
+            reach = np.sqrt(squares * np.expm1(2.0 * spare / total) / weight) / kappa
             lo, hi = min(lo, drift / kappa - reach), max(hi, drift / kappa + reach)
     return lo, hi
 
@@ -242,27 +242,33 @@ def profile(kappa: float, sums: Float2D) -> Profile:
     return Profile(*_profile(kappa, sums))
 
 
+@njit(cache=True)
+def _most_likely(nodes: Float1D, span: float, sums: Float2D) -> float:
+    heights = np.array([_likelihood(at, span, sums) for at in nodes])
+    return float(_best(nodes, heights, span, sums)[0])
+
+
 def most_likely(span: float, fastest: float, sums: Float2D) -> float:
     """The speed that maximises the likelihood, below 0 too; inf if it is `fastest` or beyond."""
     nodes = axis(span, fastest)
-    heights = np.array([profile(float(np.sinh(at)) / span, sums).log_likelihood for at in nodes])
-    at = _best(nodes, heights, span, sums)[0]
+    at = _most_likely(nodes, span, sums)
     return float(np.sinh(at) / span) if at < nodes[-1] - 1e-6 else np.inf
 
 
 def roots(span: float, fastest: float, sums: Float2D, curves: Float2D) -> Roots:
     """Point and interval of the speed; 0 = a random walk is not refuted, inf = nor that no memory is left."""
     nodes = axis(span, fastest)
-    *places, mean = _roots(nodes, span, sums, curves)
+    places = _roots(nodes, span, sums, curves)
     best, median, lo, hi = (float(np.sinh(at) / span) for at in places)
-    return Roots(best if places[0] < nodes[-1] - 1e-6 else np.inf, median, lo, hi, mean)
+    return Roots(best if places[0] < nodes[-1] - 1e-6 else np.inf, median, lo, hi)
 
 
-def mean_ends(span: float, found: Roots, fastest: float, sums: Float2D) -> tuple[float, float]:
+def mean_ends(
+    span: float, found: Roots, fastest: float, sums: Float2D, curves: Float2D
+) -> tuple[float, float]:
     """90 % interval of drift/speed, measured from the centre of the sums."""
     speeds = np.arcsinh(np.array([found.lo, min(found.hi, fastest)]) * span)
-    # the likelihood ratio reaches a little beyond the interval of the speed
-    nodes = np.linspace(max(0.0, speeds[0] - 1.5), speeds[1] + 1.5, 4 * _NODES)
-    best = min(found.best, fastest)
-    lo, hi = _mean_ends(nodes, span, sums, _profile(best, sums)[0], found.mean_90)
+    # the likelihood ratio of the mean reaches beyond the interval of the speed
+    nodes = np.concatenate(([0.0], np.linspace(max(1e-3, speeds[0] - 1.5), speeds[1] + 1.5, 2 * _NODES)))
+    lo, hi = _mean_ends(nodes, span, sums, _profile(min(found.best, fastest), sums)[0], curves)
     return float(lo), float(hi)
