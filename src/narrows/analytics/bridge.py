@@ -329,13 +329,13 @@ def fit(to_expiry: Float1D, deviation: Float1D, *, noisy: bool) -> Speed:
         return nothing(f"{count} observations of at least {LEAST_OBSERVATIONS}")
     if np.ptp(values) == 0.0:
         return nothing(f"the deviation is {values[0]:g} throughout")
-    scale = float(np.max(np.abs(values)))
-    ratios = _RATIOS * float(np.median(-np.diff(left))) if noisy else np.zeros(1)
+    scale, step = float(np.max(np.abs(values))), float(np.median(-np.diff(left)))
+    ratios = _RATIOS * step if noisy else np.zeros(1)
     with np.errstate(divide="ignore"):
         found = _profile(read_only(left), read_only(values / scale), ALPHAS, read_only(ratios))
-    if not np.isfinite(found[0]).all():
-        return nothing("the deviation follows a curve without any noise")
     best = int(np.argmax(found[0]))
+    if not (np.isfinite(found[0]).all() and found[1, best] * (step + found[2, best]) > 1e-20):
+        return nothing("the deviation follows a curve without any noise")
     sigma = scale * math.sqrt(found[1, best])
     profile = cast(Float1D, found[0] - found[0, best])
     return Speed(_said(profile), sigma, sigma * math.sqrt(found[2, best]), read_only(profile), count)
