@@ -115,10 +115,10 @@ TEXT = """
 
 - Per cycle at a daily step down to a day before delivery, with or without noise that the likelihood knows of: the interval
   of alpha covers what it says. It is wide: a cycle has few doublings of the time to expiry, however often it is looked at.
-- Far from delivery, over a part of the life in which the time to expiry does not halve even once, alpha is mostly *not
-  identified*: an end of the interval is infinite and there is no number. The interval still covers.
-- Noise that the likelihood does not know of is taken for reversion, and looking more often makes that worse: alpha
-  comes out too high and its interval is wrong. Bars of trades need `noisy=True`.
+- Far from delivery, over a part of the life in which the time to expiry falls by a third, one cycle in six has no finite
+  interval, and the intervals that there are cover too seldom: do not read alpha there.
+- Noise that the likelihood does not know of is taken for reversion: alpha comes out too high and its interval covers too
+  seldom. Bars of trades need `noisy=True`.
 - Coverage is of the model. A real gap whose volatility changes, or whose fair value is not taken off, is not in this table.
 """
 

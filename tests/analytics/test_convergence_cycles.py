@@ -55,7 +55,7 @@ def test_rows_after_delivery_and_a_grid_that_rises_are_refused() -> None:
 def test_the_mean_path_has_the_interval_of_students_t_over_cycles() -> None:
     paths = np.array([[1.0, 1.0, np.nan], [2.0, np.nan, np.nan], [4.0, np.nan, np.nan]])
     found = mean_path(paths)
-    assert_allclose(found.mean, [7 / 3, 1.0, np.nan])
+    assert_allclose(found.mean, np.array([7 / 3, 1.0, np.nan]))
     reach = 2.91998558 * np.std([1.0, 2.0, 4.0], ddof=1) / math.sqrt(3)
     assert_allclose(found.hi, [7 / 3 + reach, np.nan, np.nan])
     assert_allclose(found.lo, [7 / 3 - reach, np.nan, np.nan])

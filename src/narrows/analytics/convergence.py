@@ -158,8 +158,8 @@ def _prior(omega: float) -> Float2D:
 
 def _marginal(likelihoods: Float2D, omega: float) -> Float2D:
     """Log marginal likelihood of each cycle at each mu, shape (cycles, alphas)."""
-    with np.errstate(divide="ignore"):
-        logs: Float2D = np.log(likelihoods if omega == 0.0 else likelihoods @ _prior(omega).T)
+    weighed = likelihoods if omega == 0.0 else likelihoods @ _prior(omega).T
+    logs: Float2D = np.log(np.maximum(weighed, 1e-300))  # beyond that nothing is decided
     return logs
 
 
