@@ -113,11 +113,11 @@ def panel(found: list[Cycle], grid: Float1D, stale: float, box: Box, head: str) 
     paths = 1e4 * np.array([aligned(one.days, one.b, grid, stale) for one in found])
     mean = mean_path(paths)
     drawn = [text(box.left, box.top - 12, head, more=' font-weight="600"')]
-    for value in np.arange(-500.0, 2000.0, 50.0 if np.nanmax(paths) < 400 else 200.0):
+    for value in np.arange(-1000.0, 1001.0, 10.0 if np.nanmax(paths) < 100 else 100.0):
         if box.bottom >= box.y(value) >= box.top:
             drawn.append(line(box.left, box.y(value), box.right, box.y(value), RULE))
             drawn.append(text(box.left - 6, box.y(value) + 4, f"{value:g}", "end", FAINT))
-    for day in np.linspace(grid[0], 0.0, 7).round(1):
+    for day in np.arange(0.0, grid[0] + 1.0, 15.0 if grid[0] > 30 else 2.0):
         drawn.append(text(box.x(float(day)), box.bottom + 17, f"{day:g}", "middle", FAINT))
 
     def places(x: Float1D, y: Float1D) -> str:
@@ -127,6 +127,7 @@ def panel(found: list[Cycle], grid: Float1D, stale: float, box: Box, head: str) 
             if np.isfinite(b)
         )
 
+    drawn.append(line(box.left, box.y(0.0), box.right, box.y(0.0), FAINT))
     known = np.isfinite(mean.lo)
     shape = places(grid[known], mean.lo[known]) + " " + places(grid[known][::-1], mean.hi[known][::-1])
     drawn.append(f'<polygon points="{shape}" fill="#1f6feb" fill-opacity="0.18"/>')
@@ -151,8 +152,8 @@ def svg(quarterlies: list[Cycle], dated: list[Cycle]) -> str:
         )
     ]
     for found, grid, stale, left, right, low, high, head in (
-        (quarterlies, QUARTER, 0.25, 56.0, 440.0, -50.0, 1000.0, "Binance quarterlies"),
-        (dated, WEEKLY, 0.75, 516.0, 890.0, -30.0, 60.0, "Deribit, the last 13 days"),
+        (quarterlies, QUARTER, 0.25, 56.0, 440.0, -20.0, 700.0, "Binance quarterlies"),
+        (dated, WEEKLY, 0.75, 516.0, 890.0, -15.0, 25.0, "Deribit, the last 13 days"),
     ):
         box = Box(left, right, 66, 330, linear(float(grid[0]), 0.0, left, right), linear(low, high, 330, 66))
         drawn += panel(found, grid, stale, box, head)
@@ -213,7 +214,7 @@ TEXT = """
 - Noise is estimated with alpha: hourly closes of two legs are trades at different seconds. Looks are once a day (Deribit: every
   6 h, of about four snapshots a day). The last half day is left out. A volatility that changes within a cycle is not in the model.
 - Of the Binance files rows after delivery and the broken bars of 2024-10-28 are cut. The contract of 2025-03-28 is there to 17 days before
-  delivery; that of 2025-06-27 ends too far out and is left out.
+  delivery; that of 2025-06-27 ends too far out and is left out. Deribit contracts seen fewer than 20 times are left out.
 """
 
 
