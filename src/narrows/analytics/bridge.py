@@ -23,7 +23,7 @@ from narrows.core.arrays import Float1D, Float2D, FloatArray, read_only
 from narrows.core.errors import ConfigError, DataError
 
 LEAST_OBSERVATIONS = 12
-ALPHAS = read_only(np.round(np.arange(-2.0, 12.0 + 1e-9, 0.05), 2))  # where the profile is computed
+ALPHAS = read_only(np.linspace(-2.0, 12.0, 141))  # where the profile is computed
 _RATIOS = read_only(np.append(0.0, np.geomspace(1e-3, 1e3, 25)))  # noise² / (sigma² · median step)
 _HALF_CHI2 = 0.5 * float(ndtri(0.95)) ** 2  # of one degree of freedom at 90 %
 
@@ -195,8 +195,8 @@ def moments(
     return Moments(b * kept, sigma**2 * gained)
 
 
-def _observed(to_expiry: Float1D, deviation: Float1D) -> tuple[Float1D, Float1D]:
-    """Times and values of what is known, checked."""
+def observed(to_expiry: Float1D, deviation: Float1D) -> tuple[Float1D, Float1D]:
+    """Times to expiry and deviations of what is known before delivery, checked; errors as in `fit`."""
     left, values = np.asarray(to_expiry, np.float64), np.asarray(deviation, np.float64)
     if left.ndim != 1 or left.shape != values.shape:
         what = f"{left.shape} times to expiry and {values.shape} deviations"
@@ -211,14 +211,16 @@ def _observed(to_expiry: Float1D, deviation: Float1D) -> tuple[Float1D, Float1D]
             f"deviation {values[row]}", f"power bridge, row {row}", "give NaN where it is not known"
         )
     known = ~np.isnan(values)
-    late = np.flatnonzero(known & (left <= 0.0))
+    late = np.flatnonzero(known & (left < 0.0))
     if len(late):
-        what = f"{len(late)} rows at or after delivery, the first at {left[late[0]]:g} to expiry"
+        what = f"{len(late)} rows after delivery, the first at {left[late[0]]:g} to expiry"
         raise DataError(what, f"power bridge, row {late[0]}", "cut the cycle at its delivery")
+    known &= left > 0.0  # at delivery itself nothing is left to vary
     left, values = left[known], values[known]
     turned = np.flatnonzero(np.diff(left) >= 0.0)
     if len(turned):
-        what = f"time to expiry does not fall from {left[turned[0]]:g} to {left[turned[0] + 1]:g}"
+        before, after = left[turned[0]], left[turned[0] + 1]
+        what = f"time to expiry goes from {before:g} to {after:g}"
         raise DataError(what, "power bridge", "sort the cycle by time and give each time once")
     return left, values
 
@@ -231,18 +233,19 @@ def log_likelihood(
     Parameters
     ----------
     to_expiry, deviation : ndarray of shape (observations,)
-        Time to expiry, falling and positive, at any distances; NaN deviation = missing.
+        Time to expiry, falling, at any distances; NaN deviation = missing; the row of delivery itself, at 0,
+        counts for nothing.
     alpha, sigma, noise : float
         Speed, volatility per root of the unit of time, standard deviation of the measurement noise.
 
     Raises
     ------
     DataError
-        If a known row is at or after delivery, the time does not fall, or a value is infinite.
+        If a known row is after delivery, the time does not fall, or a value is infinite.
     ConfigError
         If sigma is not positive or noise is negative.
     """
-    left, values = _observed(to_expiry, deviation)
+    left, values = observed(to_expiry, deviation)
     if not (sigma > 0.0 and noise >= 0.0):
         raise ConfigError(
             f"sigma = {sigma}, noise = {noise}", "power bridge", "need sigma > 0 and noise >= 0"
@@ -316,7 +319,7 @@ def fit(to_expiry: Float1D, deviation: Float1D, *, noisy: bool) -> Speed:
     The interval is {alpha: twice the fall of the profile ≤ 2.71}. With fewer than LEAST_OBSERVATIONS, or a
     constant deviation, alpha is NaN with the reason.
     """
-    left, values = _observed(to_expiry, deviation)
+    left, values = observed(to_expiry, deviation)
     count = len(left)
 
     def nothing(reason: str) -> Speed:
@@ -326,13 +329,13 @@ def fit(to_expiry: Float1D, deviation: Float1D, *, noisy: bool) -> Speed:
         return nothing(f"{count} observations of at least {LEAST_OBSERVATIONS}")
     if np.ptp(values) == 0.0:
         return nothing(f"the deviation is {values[0]:g} throughout")
-    scale = float(np.max(np.abs(values)))
-    ratios = _RATIOS * float(np.median(-np.diff(left))) if noisy else np.zeros(1)
+    scale, step = float(np.max(np.abs(values))), float(np.median(-np.diff(left)))
+    ratios = _RATIOS * step if noisy else np.zeros(1)
     with np.errstate(divide="ignore"):
         found = _profile(read_only(left), read_only(values / scale), ALPHAS, read_only(ratios))
-    if not np.isfinite(found[0]).all():
-        return nothing("the deviation follows a curve without any noise")
     best = int(np.argmax(found[0]))
+    if not (np.isfinite(found[0]).all() and found[1, best] * (step + found[2, best]) > 1e-20):
+        return nothing("the deviation follows a curve without any noise")
     sigma = scale * math.sqrt(found[1, best])
     profile = cast(Float1D, found[0] - found[0, best])
     return Speed(_said(profile), sigma, sigma * math.sqrt(found[2, best]), read_only(profile), count)
