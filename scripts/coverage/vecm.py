@@ -1,4 +1,4 @@
-"""How often 90 % intervals of error correction contain the truth: 1,000 seeded runs a setting → docs/coverage/vecm.md."""
+"""How often 90 % intervals of error correction contain the truth, over seeded runs: docs/coverage/vecm.md."""
 
 import math
 from pathlib import Path
@@ -47,14 +47,14 @@ def simulate(
     rows: int, first: float, second: float, correlation: float, lagged: float, clustered: bool, seed: int
 ) -> Float2D:
     """Log prices of two legs, innovations of 1 bp a bar, after bars that are thrown away."""
-    np.random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 (the stream of the kernel)
     prices = np.zeros((rows + LATE, 2))
     other = math.sqrt(1.0 - correlation**2)
     variance, last = 1.0, 1.0
     for row in range(2, rows + LATE):
         if clustered:
             variance = 0.05 + 0.1 * last + 0.85 * variance
-        shock, more = np.random.normal(), np.random.normal()
+        shock, more = np.random.normal(), np.random.normal()  # noqa: NPY002
         last = shock * shock * variance
         size = math.sqrt(variance)
         gap = prices[row - 1, 0] - prices[row - 1, 1]
@@ -89,8 +89,9 @@ def row(setting: Setting, made: list[ErrorCorrection]) -> str:
     middle = float(np.median([one.half_life.value for one in made]))
     unbounded = float(np.mean([math.isinf(one.half_life.hi) for one in made]))
     return (
-        f"| {setting.name} | {setting.rows:,} | {setting.alpha[0]:g}, {setting.alpha[1]:g} | {setting.correlation:g} "
-        f"| {setting.lagged:g} | {setting.errors} | {' | '.join(shares)} | {setting.half_life:.1f} | {middle:.1f} "
+        f"| {setting.name} | {setting.rows:,} | {setting.alpha[0]:g}, {setting.alpha[1]:g} "
+        f"| {setting.correlation:g} | {setting.lagged:g} | {setting.errors} | {' | '.join(shares)} "
+        f"| {setting.half_life:.1f} | {middle:.1f} "
         f"| {unbounded:.1%} |"
     )
 
@@ -114,7 +115,7 @@ Seed {seed} (run k of a setting uses seed + k).
 "Own lag" is the coefficient of each leg's own last change, which the regression has one lag for. "Clustered variance" draws
 GARCH(1, 1) variances (0.1, 0.85) and uses Newey–West errors. "Unbounded" is the share of runs whose half-life has no upper
 end: there the answer is "not identified", and the interval says so by being infinite.
-"""
+"""  # noqa: E501 (a page)
 
 
 def main() -> None:

@@ -1,8 +1,9 @@
 """The classic convergence trade, 1990–2005, by the cointegration battery: docs/studies/royal-dutch-shell.md.
 
-    .venv/bin/python scripts/studies/royal_dutch_shell.py [--check]
+.venv/bin/python scripts/studies/royal_dutch_shell.py [--check]
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from datetime import date
@@ -124,13 +125,26 @@ def figure(found: Pair) -> str:
     wide, high, left, right, top, bottom = 920, 400, 58.0, 900.0, 66.0, 300.0
     x = linear(date(1990, 1, 1).toordinal(), date(2005, 12, 31).toordinal(), left, right)
     y = linear(-0.18, 0.3, bottom, top)
-    drawn = [text(20, 26, "Royal Dutch over Shell, deviation from parity, % (0 = the ratio of the unification in July 2005)")]
+    drawn = [
+        text(
+            20,
+            26,
+            "Royal Dutch over Shell, deviation from parity, % (0 = the ratio of the unification in July 2005)",
+        )
+    ]
     for level in (-0.1, 0.0, 0.1, 0.2, 0.3):
         drawn.append(line(left, y(level), right, y(level), FAINT if level == 0.0 else RULE))
         drawn.append(text(left - 6, y(level) + 4, f"{100 * level:.0f}", "end", FAINT))
     for year in range(1990, 2006):
-        drawn.append(text(x(date(year, 7, 1).toordinal()), bottom + 56, f"{year}", "middle", FAINT, ' font-size="11.5"'))
-    for day, label, up in ((DEFAULT, "Russia defaults, 17 Aug 1998; LTCM rescued, 23 Sep", 10.0), (RESCUE, "", 10.0)):
+        drawn.append(
+            text(
+                x(date(year, 7, 1).toordinal()), bottom + 56, f"{year}", "middle", FAINT, ' font-size="11.5"'
+            )
+        )
+    for day, label, up in (
+        (DEFAULT, "Russia defaults, 17 Aug 1998; LTCM rescued, 23 Sep", 10.0),
+        (RESCUE, "", 10.0),
+    ):
         drawn.append(line(x(day.toordinal()), top - 8.0, x(day.toordinal()), bottom, "#b42318", 1.0))
         drawn.append(text(x(day.toordinal()) - 6.0, top - up + 6.0, label, "end", "#b42318"))
     kept = range(0, len(found.days), 4)
@@ -138,10 +152,12 @@ def figure(found: Pair) -> str:
     drawn.append(f'<polyline points="{places}" fill="none" stroke="{INK}" stroke-width="1.3"/>')
     state = rolling_convergence(found.deviation, YEAR).state
     edges = [YEAR - 1, *(int(n) + 1 for n in np.flatnonzero(np.diff(state)) if n >= YEAR - 1), len(state)]
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in itertools.pairwise(edges):
         begin, end = x(found.days[start].toordinal()), x(found.days[stop - 1].toordinal() + 1)
         color = COLORS[STATES[state[start]]]
-        drawn.append(f'<rect x="{begin:.1f}" y="{bottom + 16:.0f}" width="{max(end - begin, 0.6):.1f}" height="18" fill="{color}"/>')
+        drawn.append(
+            f'<rect x="{begin:.1f}" y="{bottom + 16:.0f}" width="{max(end - begin, 0.6):.1f}" height="18" fill="{color}"/>'
+        )
     place = left
     for name, color in COLORS.items():
         drawn.append(f'<rect x="{place:.0f}" y="{bottom + 74:.0f}" width="12" height="12" fill="{color}"/>')
@@ -228,7 +244,10 @@ def main() -> None:
     """Write page and figure; with --check only say whether they are as they would be written."""
     found = pair()
     made = periods(found)
-    raw = [leg + np.where([day < SPLIT for day in found.days], math.log(by), 0.0) for leg, by in ((found.dutch, 4.0), (found.shell, 3.0))]
+    raw = [
+        leg + np.where([day < SPLIT for day in found.days], math.log(by), 0.0)
+        for leg, by in ((found.dutch, 4.0), (found.shell, 3.0))
+    ]
     at = found.days.index(SPLIT)
     jumps = " and ".join(f"{math.exp(leg[at - 1] - leg[at]):.2f}" for leg in raw)
     page = TEXT.format(

@@ -1,6 +1,6 @@
 """Who leads among spot, linear and inverse BTC, at which sampling it can be told: docs/studies/who-leads.md.
 
-    .venv/bin/python scripts/studies/who_leads.py [--check]
+.venv/bin/python scripts/studies/who_leads.py [--check]
 """
 
 import gzip
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 from pages import DATA, FOLDER, put
-from stress_figure import FAINT, INK, PAPER, RULE, line, linear, logarithmic, text
+from stress_figure import FAINT, INK, PAPER, RULE, line, linear, text
 
 from narrows.analytics.equilibrium import ErrorCorrection, error_correction
 from narrows.analytics.quotes import imbalance, micro_price
@@ -26,7 +26,16 @@ MARKETS = {  # name → file under hftbacktest, what it is
 }
 PAIRS = (("spot", "linear"), ("spot", "inverse"), ("linear", "inverse"))
 COLORS = {PAIRS[0]: "#1f6feb", PAIRS[1]: "#d97706", PAIRS[2]: "#0f766e"}
-SAMPLING = ((0.02, 20), (0.05, 15), (0.1, 10), (0.25, 8), (0.5, 5), (1.0, 3), (2.0, 2), (5.0, 1))  # seconds, lags
+SAMPLING = (
+    (0.02, 20),
+    (0.05, 15),
+    (0.1, 10),
+    (0.25, 8),
+    (0.5, 5),
+    (1.0, 3),
+    (2.0, 2),
+    (5.0, 1),
+)  # seconds, lags
 SECOND = 10**9
 
 
@@ -99,7 +108,9 @@ def every_pair(books: dict[str, Quotes]) -> list[Found]:
 
 def hourly() -> Found:
     """Spot against the linear perpetual at hourly closes, the last 90 days of the source."""
-    spot, perp = (pl.read_parquet(DATA / "gobbles404" / f"BTCUSDT_{name}_1h.parquet") for name in ("spot", "perps"))
+    spot, perp = (
+        pl.read_parquet(DATA / "gobbles404" / f"BTCUSDT_{name}_1h.parquet") for name in ("spot", "perps")
+    )
     both = spot.join(perp, on="Timestamp", suffix="_perp").sort("Timestamp").tail(90 * 24)
     legs = (np.log(both[name].to_numpy()) for name in ("Close", "Close_perp"))
     return Found(("spot", "linear"), 3600.0, 1, len(both), error_correction(*legs, 1, 1.0, "hac"))
@@ -165,26 +176,42 @@ def book_rows(books: dict[str, Quotes]) -> str:
 def figure(found: Sequence[Found], hour: Found) -> str:
     """Bounds of the first leg's share against the sampling, a panel for each pair."""
     wide, high, top, bottom = 920, 330, 74.0, 270.0
-    drawn = [text(20, 26, "Share of the first leg in the common price: Hasbrouck's bounds (bars), Lien–Shrestha (dots)")]
-    drawn.append(text(20, 44, "Bounds wider than one half do not say who leads.", color=FAINT))
+    drawn = [
+        text(
+            20,
+            26,
+            "Share of the first leg in the common price: Hasbrouck's bounds (bars), Lien–Shrestha (dots)",
+        )
+    ]
+    drawn.append(text(20, 44, "Grey: bounds that reach across one half do not say who leads.", color=FAINT))
     y = linear(0.0, 1.0, bottom, top)
     for panel, pair in enumerate(PAIRS):
         left = 54.0 + panel * 296.0
         right = left + 250.0
-        x = logarithmic(0.015, 7.0, left, right - 34.0)
+        x = linear(0.0, len(SAMPLING), left + 14.0, right + 16.0)
         for level in (0.0, 0.25, 0.5, 0.75, 1.0):
             drawn.append(line(left, y(level), right, y(level), FAINT if level == 0.5 else RULE))
             drawn.append(text(left - 6, y(level) + 4, f"{level:g}", "end", FAINT))
-        drawn.append(text(left, top - 10, f"{pair[0]} (first), {pair[1]}", color=COLORS[pair], more=' font-weight="600"'))
-        shown = [(x(one.bar_s), f"{one.bar_s:g}", one) for one in found if one.pair == pair]
+        drawn.append(
+            text(
+                left, top - 10, f"{pair[0]} (first), {pair[1]}", color=COLORS[pair], more=' font-weight="600"'
+            )
+        )
+        shown = [
+            (x(SAMPLING.index((one.bar_s, one.lags))), f"{one.bar_s:g}", one)
+            for one in found
+            if one.pair == pair
+        ]
         if pair == hour.pair:
-            shown.append((right - 12.0, "1 h", hour))
+            shown.append((x(len(SAMPLING)), "1 h", hour))
         for place, label, one in shown:
             who = one.said.discovery
-            sure = who.upper - who.lower <= 0.5
+            sure = who.lower > 0.5 or who.upper < 0.5
             color = COLORS[pair] if sure else "#9aa4ae"
             drawn.append(line(place, y(who.lower), place, y(who.upper), color, 5.0))
-            drawn.append(f'<circle cx="{place:.1f}" cy="{y(who.modified):.1f}" r="4" fill="{PAPER}" stroke="{INK}" stroke-width="1.5"/>')
+            drawn.append(
+                f'<circle cx="{place:.1f}" cy="{y(who.modified):.1f}" r="4" fill="{PAPER}" stroke="{INK}" stroke-width="1.5"/>'
+            )
             drawn.append(text(place, bottom + 18, label, "middle", FAINT))
         drawn.append(text(left, bottom + 38, "bar, seconds", color=FAINT))
     inside = "\n".join(drawn)
@@ -258,7 +285,9 @@ def story(found: Sequence[Found], bar_s: float) -> tuple[str, str]:
             f"{f', {speed}' if half.known else ''})"
         )
         spans = [one.said.discovery.upper - one.said.discovery.lower for one in mine]
-        widths.append(f"{pair[0]} and {pair[1]} {spans[0]:.2f} at {mine[0].bar_s:g} s, {spans[-1]:.2f} at {mine[-1].bar_s:g} s")
+        widths.append(
+            f"{pair[0]} and {pair[1]} {spans[0]:.2f} at {mine[0].bar_s:g} s, {spans[-1]:.2f} at {mine[-1].bar_s:g} s"
+        )
     return "; ".join(words), "; ".join(widths)
 
 
