@@ -188,7 +188,7 @@ def figure(found: Sequence[Found], hour: Found) -> str:
     for panel, pair in enumerate(PAIRS):
         left = 54.0 + panel * 296.0
         right = left + 250.0
-        x = linear(0.0, len(SAMPLING), left + 14.0, right + 16.0)
+        x = linear(0.0, len(SAMPLING), left + 12.0, right - 12.0)
         for level in (0.0, 0.25, 0.5, 0.75, 1.0):
             drawn.append(line(left, y(level), right, y(level), FAINT if level == 0.5 else RULE))
             drawn.append(text(left - 6, y(level) + 4, f"{level:g}", "end", FAINT))

@@ -103,7 +103,7 @@ of α1, α2 and the half-life, by `narrows.analytics.equilibrium.error_correctio
 {low:.3f} to {high:.3f} (binomial, 99 % around 0.90). A share outside that band stands in bold.
 
 ```sh
-.venv/bin/python scripts/coverage/vecm.py
+.venv/bin/python scripts/truth/vecm.py
 ```
 
 Seed {seed} (run k of a setting uses seed + k).
