@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from tables.reversion import PLACES, persistence, statistics
 
 from narrows.analytics import reversion
 from narrows.analytics.reversion import speeds
+from tables.reversion import PLACES, persistence, statistics
 
 
 def one(estimate: float, error: float, scale: float = 1.0, rows: float = 500.0) -> tuple[float, float, float]:
