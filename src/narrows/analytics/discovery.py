@@ -149,6 +149,20 @@ def information_leadership(information: float, component: float) -> float:
     return ratio / (ratio + 1.0 / ratio)
 
 
+def bartlett_factor(first: float, second: float) -> float:
+    """How many times wider the variance of a correlation is between two AR(1) than between white noises.
+
+    ``(1 + φ1φ2)/(1 − φ1φ2)``, for independent series with coefficients φ1 and φ2. Lead–lag correlations
+    of slow series look significant by chance: n rows count as n over this factor. inf where φ1φ2 ≥ 1.
+
+    References
+    ----------
+    Bartlett (1935), Some aspects of the time-correlation problem, JRSS 98(3).
+    """
+    product = first * second
+    return (1.0 + product) / (1.0 - product) if product < 1.0 else math.inf
+
+
 def price_discovery(alpha: Float1D, covariance: Float2D, omega: Float2D) -> PriceDiscovery:
     """All measures of the first of two legs, and in words what they amount to.
 
