@@ -48,10 +48,14 @@ def test_T32_variance_ratio_of_the_level_of_an_AR1() -> None:
 
 def test_T33_MacKinnon_critical_values() -> None:
     expected = [-3.43035, -2.86154, -2.56677]
-    np.testing.assert_allclose([adf_critical(level, np.inf) for level in (0.01, 0.05, 0.1)], expected, atol=1e-5)
+    np.testing.assert_allclose(
+        [adf_critical(level, np.inf) for level in (0.01, 0.05, 0.1)], expected, atol=1e-5
+    )
     found = adf(cointegrated(2_000, 1)[0])
     rows = 2_000 - 1 - found.lags
-    np.testing.assert_allclose(found.critical, [adf_critical(one, rows) for one in (0.01, 0.05, 0.1)], atol=1e-9)
+    np.testing.assert_allclose(
+        found.critical, [adf_critical(one, rows) for one in (0.01, 0.05, 0.1)], atol=1e-9
+    )
     pair = mackinnoncrit(N=2, regression="c")
     np.testing.assert_allclose(pair, [-3.89644, -3.33613, -3.04445], atol=1e-5)
     critical = engle_granger(*cointegrated(2_000, 1)).critical

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from narrows.analytics.discovery import (
+    bartlett_factor,
     component_share,
     information_leadership,
     information_shares,
@@ -95,3 +96,22 @@ def test_leadership_is_puttnins_ratio() -> None:
     assert information_leadership(0.6, 0.7) == pytest.approx(squared / (1.0 + squared), abs=1e-12)
     assert math.isnan(information_leadership(1.0, 0.7))
     assert math.isnan(information_leadership(0.6, 1.0))
+
+
+def test_T44_Bartletts_factor() -> None:
+    assert bartlett_factor(0.95, 0.95) == pytest.approx(19.512821, abs=1e-6)
+    assert bartlett_factor(0.0, 0.95) == 1.0
+    assert bartlett_factor(1.0, 1.0) == math.inf
+
+
+def test_correlations_of_independent_slow_series_scatter_by_Bartletts_factor() -> None:
+    random = np.random.default_rng(2)
+    shocks = random.normal(size=(2_000, 600, 2))
+    values = np.zeros((600, 2))
+    series = np.empty_like(shocks)
+    for row, shock in enumerate(shocks):
+        values = 0.8 * values + shock
+        series[row] = values
+    off = (series[100:] - series[100:].mean(axis=0)) / series[100:].std(axis=0)
+    correlations = (off[..., 0] * off[..., 1]).mean(axis=0)
+    assert correlations.var() * 1_900 == pytest.approx(bartlett_factor(0.8, 0.8), rel=0.2)

@@ -39,7 +39,9 @@ def pair(
     return made[:, 0], made[:, 1]
 
 
-def by_hand(first: Float1D, second: Float1D, lags: int, reach: int | None) -> tuple[Float1D, Float2D, Float2D]:
+def by_hand(
+    first: Float1D, second: Float1D, lags: int, reach: int | None
+) -> tuple[Float1D, Float2D, Float2D]:
     """α, its covariance and Ω by statsmodels' least squares, leg by leg."""
     prices = np.column_stack((first, second))
     changes = np.diff(prices, axis=0)
@@ -103,9 +105,11 @@ def test_the_half_life_is_that_of_its_formula() -> None:
 
 @pytest.mark.parametrize("lagged", [0.0, 0.2])
 def test_intervals_cover_the_truth(lagged: float) -> None:
-    """A hundred and fifty seeded pairs; a thousand at each of several settings are in docs/coverage/vecm.md."""
+    """A hundred and fifty seeded pairs; a thousand at each setting are in docs/coverage/vecm.md."""
     alpha, truth = (-0.02, 0.03), math.log(2.0) / -math.log(0.95)
-    made = [error_correction(*pair(400, alpha, 0.5, seed, lagged), int(lagged > 0.0), 1.0) for seed in range(150)]
+    made = [
+        error_correction(*pair(400, alpha, 0.5, seed, lagged), int(lagged > 0.0), 1.0) for seed in range(150)
+    ]
 
     def share(found: list[Estimate], true: float) -> float:
         return float(np.mean([one.lo <= true <= one.hi for one in found]))
@@ -169,7 +173,7 @@ def test_rolling_is_the_single_regression_on_each_window() -> None:
     legs = pair(200, (-0.05, 0.1), 0.5, 7)
     found = rolling_error_correction(*legs, 90, 1, 0.5, every=3)
     for row in (89, 101, 149, 197):
-        one = error_correction(*(leg[row - 89 : row + 1] for leg in legs), 1, 0.5)
+        one = error_correction(legs[0][row - 89 : row + 1], legs[1][row - 89 : row + 1], 1, 0.5)
         expected = [one.half_life.value, one.half_life.lo, one.half_life.hi, *(leg.lo for leg in one.alpha)]
         given = [found.half_life[row], found.half_life_lo[row], found.half_life_hi[row], *found.alpha_lo[row]]
         np.testing.assert_array_equal(given, expected)
@@ -192,7 +196,11 @@ def test_arguments_that_make_no_sense_are_refused() -> None:
     first, second = pair(100, (-0.1, 0.1), 0.5, 8)
     with pytest.raises(DataError, match="99 of the other"):
         error_correction(first, second[1:], 1, 1.0)
-    for lags, bar, errors, words in ((-1, 1.0, "ols", "-1 lags"), (1, 0.0, "ols", "length 0"), (1, 1.0, "white", "white")):
+    for lags, bar, errors, words in (
+        (-1, 1.0, "ols", "-1 lags"),
+        (1, 0.0, "ols", "length 0"),
+        (1, 1.0, "white", "white"),
+    ):
         with pytest.raises(ConfigError, match=words):
             error_correction(first, second, lags, bar, errors)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="window of 49"):

@@ -37,3 +37,12 @@ def test_sizes_that_are_none_say_nothing(sizes: tuple[float, float]) -> None:
 def test_a_crossed_book_has_no_micro_price() -> None:
     one = np.ones(2)
     assert np.isnan(micro_price(np.array([2.0, np.nan]), np.array([1.0, 1.0]), one, one)).all()
+
+
+def test_each_row_is_of_its_own_quotes() -> None:
+    random = np.random.default_rng(1)
+    bid, spread, bid_size, ask_size = random.uniform(0.1, 2.0, size=(4, 50))
+    args = (bid, bid + spread, bid_size, ask_size)
+    whole, part = micro_price(*args), micro_price(*(one[:20] for one in args))
+    assert whole[:20].tobytes() == part.tobytes()
+    assert imbalance(bid_size, ask_size)[:20].tobytes() == imbalance(bid_size[:20], ask_size[:20]).tobytes()

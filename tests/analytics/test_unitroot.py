@@ -97,7 +97,9 @@ def test_what_cannot_be_tested_is_not_identified_and_says_why(values: Float1D, w
     assert np.isnan(found.pvalue)
 
 
-@pytest.mark.parametrize("call", [convergence, lambda values, **more: rolling_convergence(values, 60, **more)])
+@pytest.mark.parametrize(
+    "call", [convergence, lambda values, **more: rolling_convergence(values, 60, **more)]
+)
 def test_levels_without_a_table_and_small_minima_are_refused(call: object) -> None:
     for more, words in (({"level": 0.2}, "level 0.2"), ({"minimum": 49}, "minimum 49")):
         with pytest.raises(ConfigError, match=words):

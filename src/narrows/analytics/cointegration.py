@@ -238,7 +238,9 @@ def engle_granger(first: Float1D, second: Float1D, trend: Trend = "c") -> UnitRo
     prices = _pair(first, second)
     _independent(prices)
     statistic, pvalue, critical = coint(prices[:, 0], prices[:, 1], trend=trend)
-    return UnitRoot(float(statistic), float(pvalue), -1, tuple(map(float, critical)))
+    return UnitRoot(
+        float(statistic), float(pvalue), -1, (float(critical[0]), float(critical[1]), float(critical[2]))
+    )
 
 
 def _independent(prices: Float2D) -> None:

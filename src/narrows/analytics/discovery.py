@@ -88,7 +88,9 @@ def information_shares(psi: Float1D, omega: Float2D) -> InformationShares:
     values, vectors = np.linalg.eigh(omega / np.outer(spread, spread))
     total = float(psi @ omega @ psi)
     if not (values[0] > 1e-12 and total > 0.0):
-        raise DataError("covariance of the innovations is singular", _WHERE, "leave out a leg that only repeats")
+        raise DataError(
+            "covariance of the innovations is singular", _WHERE, "leave out a leg that only repeats"
+        )
     found = []
     for order in map(list, itertools.permutations(range(legs))):
         shares = np.empty(legs)
@@ -122,14 +124,14 @@ def component_share(alpha: Float1D, covariance: Float2D) -> Estimate:
     contrast = np.array([-1.0, 1.0])
     down = float(contrast @ alpha)
     variance = covariance[1, 1], float(covariance[1] @ contrast), float(contrast @ covariance @ contrast)
-    value = alpha[1] / down if down != 0.0 else math.nan
+    value = float(alpha[1]) / down if down != 0.0 else math.nan
     bend = down**2 - _NORMAL**2 * variance[2]
     if not bend > 0.0:
         return Estimate(value, -math.inf, math.inf, "not identified: no adjustment is told from none")
     slope = alpha[1] * down - _NORMAL**2 * variance[1]
     rest = alpha[1] ** 2 - _NORMAL**2 * variance[0]
     width = math.sqrt(max(slope**2 - bend * rest, 0.0))
-    return Estimate(float(value), float(slope - width) / bend, float(slope + width) / bend)
+    return Estimate(value, float(slope - width) / bend, float(slope + width) / bend)
 
 
 def information_leadership(information: float, component: float) -> float:
@@ -145,6 +147,20 @@ def information_leadership(information: float, component: float) -> float:
         return math.nan
     ratio = abs(information / (1.0 - information) * (1.0 - component) / component)
     return ratio / (ratio + 1.0 / ratio)
+
+
+def bartlett_factor(first: float, second: float) -> float:
+    """How many times wider the variance of a correlation is between two AR(1) than between white noises.
+
+    ``(1 + φ1φ2)/(1 − φ1φ2)``, for independent series with coefficients φ1 and φ2. Lead–lag correlations
+    of slow series look significant by chance: n rows count as n over this factor. inf where φ1φ2 ≥ 1.
+
+    References
+    ----------
+    Bartlett (1935), Some aspects of the time-correlation problem, JRSS 98(3).
+    """
+    product = first * second
+    return (1.0 + product) / (1.0 - product) if product < 1.0 else math.inf
 
 
 def price_discovery(alpha: Float1D, covariance: Float2D, omega: Float2D) -> PriceDiscovery:

@@ -125,9 +125,12 @@ def _persistence(left: Float2D, right: Float2D, units: Float1D, lags: int) -> fl
     own = np.empty((len(left), 2 + lags))
     own[:, :2] = left[:, :2]
     for lag in range(lags):
-        own[:, 2 + lag] = left[:, 2 + 2 * lag] * units[2 + 2 * lag] - left[:, 3 + 2 * lag] * units[3 + 2 * lag]
+        own[:, 2 + lag] = (
+            left[:, 2 + 2 * lag] * units[2 + 2 * lag] - left[:, 3 + 2 * lag] * units[3 + 2 * lag]
+        )
     fitted = np.linalg.solve(own.T @ own, own.T @ (right[:, 0] - right[:, 1]))
-    return max(1.0 - fitted[2:].sum(), 1e-3)
+    left_over: float = max(1.0 - fitted[2:].sum(), 1e-3)
+    return left_over
 
 
 @njit(cache=True)
@@ -225,7 +228,9 @@ def error_correction_half_life(speed: FloatArray, bar: float) -> FloatArray:
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         found = -math.log(2.0) / np.log1p(np.clip(speed, -1.0, 0.0)) * bar
-    return np.where(speed <= -1.0, 0.0, np.where(speed >= 0.0, np.inf, np.where(np.isnan(speed), np.nan, found)))
+    return np.where(
+        speed <= -1.0, 0.0, np.where(speed >= 0.0, np.inf, np.where(np.isnan(speed), np.nan, found))
+    )
 
 
 def _checked(first: Float1D, second: Float1D, lags: int, bar: float, errors: Errors) -> Float2D:
@@ -283,29 +288,36 @@ def error_correction(
     if why != _FITTED:
         reason = _WORDS[why].format(rows=rows, lags=lags)
         none = unknown(reason)
-        return ErrorCorrection((none, none), none, np.full((2, 2), np.nan), undiscovered(reason), rows, reason)
+        return ErrorCorrection(
+            (none, none), none, np.full((2, 2), np.nan), undiscovered(reason), rows, reason
+        )
     made = _intervals(found)
     one = found[0]
     omega = np.array([[one[_O11], one[_O12]], [one[_O12], one[_O22]]])
     covariance = np.array([[one[_V11], one[_V12]], [one[_V12], one[_V22]]])
-    half_life = _half_life(*(float(speed[0]) for speed in made.gap), bar)
+    half_life = _half_life(made.gap[0][0], made.gap[1][0], made.gap[2][0], bar)
     discovery = price_discovery(one[[_A1, _A2]], covariance, omega)
     if half_life.reason:
         discovery = discovery._replace(verdict=half_life.reason)
-    legs = [Estimate(*(float(end[0, leg]) for end in made.alpha), half_life.reason) for leg in range(2)]
-    return ErrorCorrection((legs[0], legs[1]), half_life, omega, discovery, rows, half_life.reason)
+    value, lo, hi = (end[0].tolist() for end in made.alpha)
+    legs = (
+        Estimate(value[0], lo[0], hi[0], half_life.reason),
+        Estimate(value[1], lo[1], hi[1], half_life.reason),
+    )
+    return ErrorCorrection(legs, half_life, omega, discovery, rows, half_life.reason)
 
 
 def _half_life(value: float, lo: float, hi: float, bar: float) -> Estimate:
     """The half-life of a speed, and what is to be said of it."""
-    ends = error_correction_half_life(np.array([value, lo, hi]), bar).tolist()
+    reason = ""
     if value >= 0.0:
-        return Estimate(*ends, "not converging: the gap does not revert in this sample")
-    if hi >= 0.0:
-        return Estimate(*ends, "not identified: no reversion at all is inside the 90 % interval")
-    if value <= -1.0:
-        return Estimate(*ends, "not identified at this sampling: the gap is gone within a bar")
-    return Estimate(*ends)
+        reason = "not converging: the gap does not revert in this sample"
+    elif hi >= 0.0:
+        reason = "not identified: no reversion at all is inside the 90 % interval"
+    elif value <= -1.0:
+        reason = "not identified at this sampling: the gap is gone within a bar"
+    middle, shortest, longest = error_correction_half_life(np.array([value, lo, hi]), bar).tolist()
+    return Estimate(middle, shortest, longest, reason)
 
 
 def rolling_error_correction(
@@ -338,7 +350,7 @@ def rolling_error_correction(
         raise ConfigError(f"window of {window} bars", _WHERE, f"give at least {_LEAST}")
     if every < 1:
         raise ConfigError(f"a regression every {every} bars", _WHERE, "give at least 1")
-    found, why = _roll(prices, window, lags, errors == "hac", every)
+    found, _ = _roll(prices, window, lags, errors == "hac", every)
     made = _intervals(found)
     half = [error_correction_half_life(speed, bar) for speed in (made.gap[0], made.gap[2], made.gap[1])]
     shares = _shares(found)

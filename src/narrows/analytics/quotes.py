@@ -24,10 +24,11 @@ def imbalance(bid_size: FloatArray, ask_size: FloatArray) -> FloatArray:
 
 
 def micro_price(bid: FloatArray, ask: FloatArray, bid_size: FloatArray, ask_size: FloatArray) -> FloatArray:
-    """Mid weighted towards the side that will give way: ``(ask·bid_size + bid·ask_size)/(bid_size + ask_size)``.
+    """Mid weighted towards the side that will give way: each price by the size on the other side.
 
-    It lies between bid and ask, and above the mid where buyers stand thicker than sellers. Arrays of any
-    one shape; NaN where a price or size is not known, or bid > ask: a crossed book is not one.
+    ``(ask·bid_size + bid·ask_size)/(bid_size + ask_size)`` lies between bid and ask, above the mid where
+    buyers stand thicker than sellers. Arrays of any one shape; NaN where a price or size is not known, or
+    bid > ask: a crossed book is not one.
 
     References
     ----------
@@ -35,6 +36,6 @@ def micro_price(bid: FloatArray, ask: FloatArray, bid_size: FloatArray, ask_size
     who call it the micro-price; Stoikov (2018), Quantitative Finance 18(12), refines it.
     """
     low, high = np.asarray(bid, dtype=np.float64), np.asarray(ask, dtype=np.float64)
-    buyers, sellers, total = _sizes(bid_size, ask_size)
+    buyers, _, total = _sizes(bid_size, ask_size)
     whole = np.where(low <= high, total, np.nan)
     return low + (high - low) * (buyers / whole)

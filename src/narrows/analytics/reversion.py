@@ -48,7 +48,7 @@ class Speeds(NamedTuple):
     hi: Float1D
 
 
-def distance(speed: Float1D, scale: Float1D, rows: Float1D) -> Float1D:
+def _distance(speed: Float1D, scale: Float1D, rows: Float1D) -> Float1D:
     """How far from a unit root: c, which is about n(1 − φ), with φ = 1 + speed/scale.
 
     Measured so that the t statistic of an AR(1) has the same bias at every n and φ of the same c:
@@ -59,11 +59,14 @@ def distance(speed: Float1D, scale: Float1D, rows: Float1D) -> Float1D:
     bias = np.maximum(1.0 + 3.0 * phi, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         found = 8.0 * rows * (1.0 - phi * phi) / bias**2
-    return np.where(bias > 0.0, np.maximum(found, 0.0), np.inf)
+    away: Float1D = np.where(bias > 0.0, np.maximum(found, 0.0), np.inf)
+    return away
 
 
 def _quantile(column: int, speed: Float1D, scale: Float1D, rows: Float1D) -> FloatArray:
-    return np.interp(1.0 / np.sqrt(1.0 + distance(speed, scale, rows)), _PLACES, _TABLE[:, column])
+    place = 1.0 / np.sqrt(1.0 + _distance(speed, scale, rows))
+    found: FloatArray = np.interp(place, _PLACES, _TABLE[:, column])
+    return found
 
 
 def speeds(estimate: Float1D, error: Float1D, scale: Float1D, rows: Float1D) -> Speeds:

@@ -1,6 +1,6 @@
-"""Whether a deviation reverts: ADF and KPSS side by side as one decision, over a sample, a cycle or a rolling window.
+"""Whether a deviation reverts: ADF and KPSS as one decision, over a sample, a cycle, a rolling window.
 
-The statistics are Numba kernels (statsmodels is their twin in the tests), so this module costs a scan nothing to import.
+The statistics are Numba kernels (statsmodels is their twin in the tests): a scan imports this at no cost.
 """
 
 import math
@@ -172,13 +172,15 @@ def _kpss(values: Float1D) -> float:
     variance = plain
     for lag in range(1, lags + 1):
         variance += 2.0 * (off[lag:] * off[: size - lag]).sum() * (1.0 - lag / (lags + 1.0))
-    return (np.cumsum(off) ** 2).sum() / size**2 / (variance / size)
+    statistic: float = (np.cumsum(off) ** 2).sum() / size**2 / (variance / size)
+    return statistic
 
 
 @njit(cache=True)
 def _schwert(size: int) -> int:
     """Most lags that Schwert's rule lets AIC choose from."""
-    return min(int(math.ceil(12.0 * (size / 100.0) ** 0.25)), size // 2 - 2)
+    rule: int = math.ceil(12.0 * (size / 100.0) ** 0.25)
+    return min(rule, size // 2 - 2)
 
 
 @njit(cache=True)
