@@ -175,7 +175,7 @@ def _filter(
             total = ahead + noise[c]
             off = value - level[c]
             gain = ahead / total
-            begun, there = level[c] == level[c], value == value
+            begun, there = not np.isnan(level[c]), not np.isnan(value)
             surprises[row, c] = off / np.sqrt(total)
             moved = level[c] + gain * off if there else level[c]
             less = noise[c] * gain if there else ahead
@@ -256,7 +256,9 @@ def _least(lag: int, minimum: int | None, usual: int) -> int:
     least = usual if minimum is None else minimum
     if least < lag + 3:
         raise ConfigError(
-            f"{least} changes for {lag + 2} coefficients", "adf", f"give at least {lag + 3} as window or minimum"
+            f"{least} changes for {lag + 2} coefficients",
+            "adf",
+            f"give at least {lag + 3} as window or minimum",
         )
     return least
 

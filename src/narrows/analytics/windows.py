@@ -32,7 +32,7 @@ class Part(NamedTuple):
     ----------
     start, stop, first, last : int
         Rows and series.
-    count : ndarray of shape (≥ rows, series)
+    known : ndarray of shape (≥ rows, series)
         Known rows in the window.
     stats : ndarray of shape (≥ rows, fields, series)
         The fields of SUM, ONE or TWO; moments are sums of squares and products about the means.
@@ -42,7 +42,7 @@ class Part(NamedTuple):
     stop: int
     first: int
     last: int
-    count: Float2D
+    known: Float2D
     stats: Float3D
 
 
