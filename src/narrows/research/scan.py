@@ -65,7 +65,8 @@ def _short_apr(panel: Panel, one: Instrument, spot: Float1D) -> float:
     """What a short of this leg receives a year if prices do not move: funding, run-off, or nothing."""
     column = panel.column(one.id)
     if one.kind == "perp":
-        funding, interval = panel.funding[:, column], panel.funding_h[:, column]
+        last = slice(-max(1, round(FUNDING_H / panel.bar_h)), None)
+        funding, interval = panel.funding[last, column], panel.funding_h[last, column]
         return float(trailing_funding_apr(funding, interval, panel.bar_h, FUNDING_H)[-1])
     if one.kind == "future":
         left_h = hours_to_expiry(panel.time_ns[-1:], one.expiry_ns)
@@ -106,9 +107,8 @@ def _verdict(edge_bps: float, hurdle_bps: float, carry: float, side: str) -> tup
 def _found(desk: Desk, panel: Panel, spread: Spread, plan: Layout, number: int) -> Found:
     first, second = (leg.instrument for leg in spread.legs)
     columns = panel.column(first.id), panel.column(second.id)
-    gap = basis_rate(panel.close[:, columns[0]], panel.close[:, columns[1]])
     window = max(2, round(NORMAL_H / panel.bar_h))
-    recent = gap[-2 * window :]
+    gap = basis_rate(panel.close[-window:, columns[0]], panel.close[-window:, columns[1]])
     spot = _anchor_price(panel, spread)
     cost = _round_trip(plan, int(plan.legs.first[number]))
     horizon = desk.risk.horizon_h
@@ -139,8 +139,8 @@ def _found(desk: Desk, panel: Panel, spread: Spread, plan: Layout, number: int) 
         kind=spread.kind,
         anchor=spread.anchor,
         basis_bps=to_bps(float(gap[-1])),
-        zscore=float(rolling_zscore(recent, window, 2)[-1]),
-        percentile=float(rolling_percentile(recent, window, 2)[-1]),
+        zscore=float(rolling_zscore(gap, window, 2)[-1]),
+        percentile=float(rolling_percentile(gap, window, 2)[-1]),
         carry_apr=best * carry if known else math.nan,
         edge_bps=edge_bps,
         horizon_h=horizon,
