@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
+import pandas as pd  # type: ignore[import-untyped]
 import statsmodels.api as sm
 from statsmodels.regression.rolling import RollingOLS
 from statsmodels.tsa.statespace.structural import UnobservedComponents
