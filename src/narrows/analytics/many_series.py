@@ -11,7 +11,7 @@ from numba import njit
 
 from narrows.analytics.rolling_regression import Reversion, check_step, reversion_of
 from narrows.analytics.windows import LANES, minimum_of, table
-from narrows.core.arrays import Float1D, Float2D, Float3D, FloatArray
+from narrows.core.arrays import Float1D, Float2D, FloatArray
 from narrows.core.errors import ConfigError
 
 LEAST = 20  # changes without which no statistic of a whole series is told
@@ -146,15 +146,29 @@ def _unit_roots(values: Float2D, window: int, lag: int, minimum: int, lanes: int
 
 
 @njit(cache=True, error_model="numpy")
-def _level_moments(values: Float2D, lanes: int, count: Float2D, stats: Float3D) -> None:
-    """Moments of level and following change over whole series."""
-    for first in range(0, values.shape[1], lanes):
-        last = min(first + lanes, values.shape[1])
-        v, known = np.empty((2, last - first)), np.empty(last - first)
-        part, some = np.empty((5, last - first)), np.empty(last - first)
-        _moments(values, 0, len(values), first, 0, v, known, some, part)
-        count[0, first:last] = some
-        stats[0, :, first:last] = part
+def _level_moments(values: Float2D, first: int, count: Float1D, stats: Float2D) -> None:
+    """`_moments` without lags over all rows, one loop a pass, for it is what a universe is ranked by."""
+    count[:] = 0.0
+    stats[:] = 0.0
+    for row in range(1, len(values)):
+        for c in range(len(count)):
+            level, after = values[row - 1, first + c], values[row, first + c]
+            known = (level + after) - (level + after) == 0.0
+            count[c] += 1.0 if known else 0.0
+            stats[0, c] += level if known else 0.0
+            stats[1, c] += after - level if known else 0.0
+    for c in range(len(count)):
+        stats[0, c] /= max(count[c], 1.0)
+        stats[1, c] /= max(count[c], 1.0)
+    for row in range(1, len(values)):
+        for c in range(len(count)):
+            level, after = values[row - 1, first + c], values[row, first + c]
+            known = (level + after) - (level + after) == 0.0
+            x = level - stats[0, c] if known else 0.0
+            y = after - level - stats[1, c] if known else 0.0
+            stats[2, c] += x * x
+            stats[3, c] += x * y
+            stats[4, c] += y * y
 
 
 @njit(cache=True, error_model="numpy")
@@ -175,7 +189,7 @@ def _filter(
             total = ahead + noise[c]
             off = value - level[c]
             gain = ahead / total
-            begun, there = level[c] == level[c], value == value
+            begun, there = not np.isnan(level[c]), not np.isnan(value)
             surprises[row, c] = off / np.sqrt(total)
             moved = level[c] + gain * off if there else level[c]
             less = noise[c] * gain if there else ahead
@@ -256,7 +270,9 @@ def _least(lag: int, minimum: int | None, usual: int) -> int:
     least = usual if minimum is None else minimum
     if least < lag + 3:
         raise ConfigError(
-            f"{least} changes for {lag + 2} coefficients", "adf", f"give at least {lag + 3} as window or minimum"
+            f"{least} changes for {lag + 2} coefficients",
+            "adf",
+            f"give at least {lag + 3} as window or minimum",
         )
     return least
 
@@ -289,11 +305,12 @@ def reversion(values: FloatArray, step: float, minimum: int = LEAST) -> Reversio
     if minimum < 3:
         raise ConfigError(f"minimum of {minimum}", "reversion", "give at least 3")
     wide = table(values)
-    count, stats = np.empty((1, wide.shape[1])), np.empty((1, 5, wide.shape[1]))
     found = tuple(np.empty((1, wide.shape[1])) for _ in range(3))
-    _level_moments(wide, LANES, count, stats)
-    # moments come as (level, level), (level, change), (change, change): TWO of `windows`
-    reversion_of(minimum, step, 0, 1, 0, count, stats, *found)
+    for first in range(0, wide.shape[1], LANES):
+        lanes = min(LANES, wide.shape[1] - first)
+        count, stats = np.empty((1, lanes)), np.empty((1, 5, lanes))
+        _level_moments(wide, first, count[0], stats[0])
+        reversion_of(minimum, step, 0, 1, first, count, stats, *found)
     return Reversion(*(one[0] for one in found))
 
 

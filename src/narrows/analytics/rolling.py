@@ -67,7 +67,7 @@ def _rolling(values: _Values, window: int, minimum: int | None, which: int) -> _
     columns = table(values)
     out = np.empty(columns.shape)
     for part in window_stats(columns, columns, window, SUM if which == _SUM else ONE):
-        _finish(which, least, columns, out, part.start, part.stop, part.first, part.count, part.stats)
+        _finish(which, least, columns, out, part.start, part.stop, part.first, part.known, part.stats)
     return cast(_Values, out.reshape(values.shape))
 
 

@@ -52,7 +52,7 @@ class Reversion(NamedTuple):
     @property
     def half_life(self) -> FloatArray:
         """``ln 2 / κ``, in the unit of `step`."""
-        return np.log(2.0) / self.kappa
+        return np.divide(np.log(2.0), self.kappa)
 
 
 @njit(cache=True, error_model="numpy")
@@ -128,7 +128,9 @@ def _both(y: FloatArray, x: FloatArray) -> tuple[Float2D, Float2D]:
     first, second = table(y), table(x)
     if len(first) != len(second) or second.shape[1] not in (1, first.shape[1]):
         raise DataError(
-            f"y has shape {np.shape(y)}, x {np.shape(x)}", "rolling", "give x as many bars, and one series or as many"
+            f"y has shape {np.shape(y)}, x {np.shape(x)}",
+            "rolling",
+            "give x as many bars, and one series or as many",
         )
     if second.shape != first.shape:
         second = read_only(np.broadcast_to(second, first.shape))
@@ -165,13 +167,11 @@ def rolling_ols(y: FloatArray, x: FloatArray, window: int, minimum: int | None =
     dependent, regressor = _both(y, x)
     found = tuple(np.empty(dependent.shape) for _ in range(4))
     for part in window_stats(regressor, dependent, window, TWO):
-        _least_squares(least, part.start, part.stop, part.first, part.count, part.stats, *found)
+        _least_squares(least, part.start, part.stop, part.first, part.known, part.stats, *found)
     return Regression(*(one.reshape(np.shape(y)) for one in found))
 
 
-def rolling_correlation(
-    y: FloatArray, x: FloatArray, window: int, minimum: int | None = None
-) -> FloatArray:
+def rolling_correlation(y: FloatArray, x: FloatArray, window: int, minimum: int | None = None) -> FloatArray:
     """Pearson's correlation over the last `window` bars; NaN where either is constant.
 
     Arguments, shapes and errors as in `rolling_ols`; window and minimum at least 2.
@@ -180,13 +180,11 @@ def rolling_correlation(
     first, second = _both(y, x)
     found = np.empty(first.shape)
     for part in window_stats(second, first, window, TWO):
-        _correlate(least, part.start, part.stop, part.first, part.count, part.stats, found)
+        _correlate(least, part.start, part.stop, part.first, part.known, part.stats, found)
     return found.reshape(np.shape(y))
 
 
-def rolling_reversion(
-    values: FloatArray, window: int, step: float, minimum: int | None = None
-) -> Reversion:
+def rolling_reversion(values: FloatArray, window: int, step: float, minimum: int | None = None) -> Reversion:
     """Ornstein–Uhlenbeck parameters of the last `window` bars: least squares, the plug-in.
 
     Regresses each change on the level before it: conditional maximum likelihood of evenly sampled
@@ -221,7 +219,7 @@ def rolling_reversion(
     level[1:], change[1:] = wide[:-1], np.diff(wide, axis=0)
     found = tuple(np.empty(wide.shape) for _ in range(3))
     for part in window_stats(read_only(level), read_only(change), window - 1, TWO):
-        reversion_of(least, step, part.start, part.stop, part.first, part.count, part.stats, *found)
+        reversion_of(least, step, part.start, part.stop, part.first, part.known, part.stats, *found)
     return Reversion(*(one.reshape(np.shape(values)) for one in found))
 
 

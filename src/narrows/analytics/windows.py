@@ -32,7 +32,7 @@ class Part(NamedTuple):
     ----------
     start, stop, first, last : int
         Rows and series.
-    count : ndarray of shape (≥ rows, series)
+    known : ndarray of shape (≥ rows, series)
         Known rows in the window.
     stats : ndarray of shape (≥ rows, fields, series)
         The fields of SUM, ONE or TWO; moments are sums of squares and products about the means.
@@ -42,7 +42,7 @@ class Part(NamedTuple):
     stop: int
     first: int
     last: int
-    count: Float2D
+    known: Float2D
     stats: Float3D
 
 
@@ -154,6 +154,52 @@ def _all_known(count: Float2D, window: int) -> None:
 
 
 @njit(cache=True, error_model="numpy")
+def _put_together(
+    row: int,
+    o: int,
+    window: int,
+    counted: bool,
+    ring: Float3D,
+    count: Float2D,
+    out: Float3D,
+    out_count: Float2D,
+) -> None:
+    """The window that ends in a row, from stretches kept; and the stretches that end there, kept."""
+    span, base, done, lowest = 1, 0, 0, 0
+    while True:
+        now = base + row % (span + 1)
+        if window & span:
+            left = base + (row - done) % (span + 1)
+            share = done / (span + done)
+            if done == 0:
+                lowest = now
+            elif counted and lowest >= 0:
+                _merge_counted(ring, count, left, ring, count, lowest, out, out_count, o)
+                lowest = -1
+            elif counted:
+                _merge_counted(ring, count, left, out, out_count, o, out, out_count, o)
+            elif lowest >= 0:
+                _merge(ring, left, ring, lowest, out, o, share, span * share)
+                lowest = -1
+            else:
+                _merge(ring, left, out, o, out, o, share, span * share)
+            done += span
+        if done == window:
+            break
+        old, base = base + (row - span) % (span + 1), base + span + 1
+        into = base + row % (2 * span + 1)
+        if counted:
+            _merge_counted(ring, count, old, ring, count, now, ring, count, into)
+        else:
+            _merge(ring, old, ring, now, ring, into, 0.5, 0.5 * span)
+        span *= 2
+    if lowest >= 0:
+        out[o], out_count[o] = ring[lowest], count[lowest]
+    if not counted:
+        out_count[o] = window
+
+
+@njit(cache=True, error_model="numpy")
 def _advance(
     x: Float2D,
     y: Float2D,
@@ -170,7 +216,8 @@ def _advance(
     """Statistics of the windows that end in some rows; returns the last row with an unknown value.
 
     `ring` keeps for each power of two `span` the stretches of that length that ended in the last
-    `span + 1` rows: those of the row t are in slot `t % (span + 1)` of its block.
+    `span + 1` rows: those of the row t are in slot `t % (span + 1)` of its block. Counts are kept only
+    while the window has a gap.
     """
     for row in range(start, stop):
         counted = row - gap < window
@@ -182,40 +229,7 @@ def _advance(
             gap, counted = row, True
         elif counted:
             count[row % 2] = 1.0
-        o, span, base, done, lowest = row - start, 1, 0, 0, 0
-        while True:
-            now = base + row % (span + 1)
-            if window & span:
-                left = base + (row - done) % (span + 1)
-                if done == 0:
-                    lowest = now
-                elif counted:
-                    if lowest >= 0:
-                        _merge_counted(ring, count, left, ring, count, lowest, out, out_count, o)
-                    else:
-                        _merge_counted(ring, count, left, out, out_count, o, out, out_count, o)
-                    lowest = -1
-                else:
-                    share = done / (span + done)
-                    if lowest >= 0:
-                        _merge(ring, left, ring, lowest, out, o, share, span * share)
-                    else:
-                        _merge(ring, left, out, o, out, o, share, span * share)
-                    lowest = -1
-                done += span
-            if done == window:
-                break
-            old, base = base + (row - span) % (span + 1), base + span + 1
-            into = base + row % (2 * span + 1)
-            if counted:
-                _merge_counted(ring, count, old, ring, count, now, ring, count, into)
-            else:
-                _merge(ring, old, ring, now, ring, into, 0.5, 0.5 * span)
-            span *= 2
-        if lowest >= 0:
-            out[o], out_count[o] = ring[lowest], count[lowest]
-        if not counted:
-            out_count[o] = window
+        _put_together(row, row - start, window, counted, ring, count, out, out_count)
     return gap
 
 
