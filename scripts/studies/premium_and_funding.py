@@ -22,6 +22,7 @@ from premium_runs import (
     hours_ahead,
     hyperliquid,
     intervals_ahead,
+    low_rates,
     noise_and_level,
     okx_sol,
     quarterly_changes,
@@ -166,7 +167,8 @@ regression on the averages that funding is made of. "From rates" sees the settle
 Linear weights, hourly closes joined by straight lines. OKX SOL since 2025-04-24, when its clamp began. Not drawn, because beyond
 the frame: {beyond}. Only Binance BTC, whose premium is the venue's, lies along the clamp; what lies beside it is the error of sampling
 by the hour. For the other two the venue's spot is not the index: the rates scatter about the clamp and are pinned where
-the last trades say that they should not be. See [funding rules](funding-rules.md).
+the last trades say that they should not be. Of OKX SOL's {low:,} rates below −3 bp {early:.0%} were settled before July 2025, where the premium itself lies, as
+if the dead band were not in force yet; that is not explained. See [funding rules](funding-rules.md).
 
 ## The running interval: what will be settled?
 
@@ -256,7 +258,9 @@ def main() -> None:
     hourly, apart = hyperliquid(), venues_apart()
     ahead, rate = intervals_ahead(hourly, (1, 8, 24)), through[0].rate
     (noise, level), (calm, wild) = noise_and_level(markets[0], 2024), quarterly_changes(hourly)
+    low, early = low_rates(markets[2], -3.0, "2025-07")
     page = TEXT.format(
+        low=low, early=early,
         lag=8, lag2=16,
         years="\n".join(map(year_row, found)), through="\n".join(one.row() for one in through),
         beyond=", ".join(f"{one.outside:.1%} of {one.market.name}" for one in through),

@@ -177,6 +177,13 @@ def quarterly_changes(market: Market) -> tuple[float, float]:
     return min(means), max(means)
 
 
+def low_rates(market: Market, bps: float, before: str) -> tuple[int, float]:
+    """How many rates of the market's rule were below so many bp, and the share of them before a month."""
+    rows = market.settled[market.time_ns[market.settled] >= _since(market)]
+    low = market.time_ns[rows[market.rate[rows] * BP < bps]].astype("datetime64[ns]")
+    return len(low), float((low < np.datetime64(before)).mean())
+
+
 class Scores(NamedTuple):
     """Errors of forecasts of settled rates at one distance; bp per interval."""
 
