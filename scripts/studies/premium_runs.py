@@ -21,7 +21,7 @@ from narrows.analytics.latent import fit_latent
 from narrows.analytics.nowcast import PremiumModel, nowcast_series, running_average
 from narrows.analytics.premium import fit_premium
 from narrows.analytics.premium_noise import filtered, fit_noisy_premium
-from narrows.core.arrays import Bool1D, Float1D, FloatArray, Int1D
+from narrows.core.arrays import Float1D, FloatArray, Int1D
 from narrows.core.time import HOUR_NS
 from narrows.rulebook import FundingRule
 from narrows.rulebook.funding import clamped_rate
@@ -55,18 +55,16 @@ class Market:
 
     @property
     def averages(self) -> Float1D:
-        """Average premium of the interval that ended at each settled row; NaN where it has a hole."""
-        shifted = self.time_ns - 1  # a nanosecond before: the boundary still belongs to the old interval
-        step = round(self.rule.interval_h * HOUR_NS)
-        found = np.full(len(self.settled), np.nan)
-        for place, row in enumerate(self.settled):
-            first = row - round(self.rule.interval_h)
-            if first >= 0 and self.time_ns[row] - self.time_ns[first] == step:
-                rows = slice(first, row + 1)
-                spread = shifted[rows].copy()
-                spread[0] += 1
-                found[place] = running_average(
-                    self.premium[rows], spread, self.rule.interval_h, self.rule.weights
+        """Average premium of the interval that ended at each bar; NaN inside an interval and where it has a hole."""
+        step, bars = round(self.rule.interval_h * HOUR_NS), round(self.rule.interval_h)
+        found = np.full(len(self.time_ns), np.nan)
+        for row in np.flatnonzero(self.time_ns % step == 0):
+            rows = slice(row - bars, row + 1)
+            if row >= bars and self.time_ns[row] - self.time_ns[row - bars] == step:
+                times = self.time_ns[rows].copy()
+                times[-1] -= 1  # a nanosecond before its end the interval is still the old one
+                found[row] = running_average(
+                    self.premium[rows], times, self.rule.interval_h, self.rule.weights
                 )[1][-1]
         return found
 
@@ -111,13 +109,13 @@ def okx_sol() -> Market:
 
 
 class Year(NamedTuple):
-    """A market in a calendar year: medians in bp, half-lives in hours."""
+    """A market in a calendar year: median in bp, half-lives in hours."""
 
     market: str
     year: int
-    bars: int
     median_bps: float
     hourly: Estimate
+    slow_h: float
     averaged: Estimate
     rates: int
     pinned: float
@@ -126,31 +124,64 @@ class Year(NamedTuple):
 
 def years(market: Market) -> Iterator[Year]:
     """Every year with a quarter of its hours."""
-    settled, averages, year = market.settled, market.averages, market.year
-    clamped = market.rule.clamp > 0.0
+    year, averages, step = market.year, market.averages, market.rule.interval_h
+    ends = market.time_ns % round(step * HOUR_NS) == 0
     for one in np.unique(year).tolist():
-        inside = np.flatnonzero((year == one) & np.isfinite(market.premium))
-        if len(inside) < 8760 // 4:
+        inside = year == one
+        premium = np.where(inside, market.premium, np.nan)
+        if np.isfinite(premium).sum() < 8760 // 4:
             continue
-        place = np.flatnonzero((year[settled] == one) & _after_change(market))
-        rates = market.rate[settled[place]]
-        told = fit_latent(rates, market.rule) if clamped and len(rates) else None
-        means = averages[year[settled] == one] if len(settled) else np.empty(0)
+        rows = market.settled[inside[market.settled] & (market.time_ns[market.settled] >= _since(market))]
+        latent = fit_latent(market.rate[rows], market.rule) if len(rows) else None
         yield Year(
-            market.name, one, len(inside), float(np.median(market.premium[inside])) * BP,
-            fit_premium(np.where(year == one, market.premium, np.nan), 1.0).half_life_h,
-            fit_premium(means, market.rule.interval_h).half_life_h,
-            len(rates), told.pinned if told else np.nan,
-            told.half_life_h if told else unknown("no clamped rates"),
+            market.name, one, float(np.nanmedian(premium)) * BP,
+            fit_premium(premium, 1.0).half_life_h, fit_noisy_premium(premium, 1.0, LAG).half_life_h,
+            fit_premium(averages[inside & ends], step).half_life_h,
+            len(rows), latent.pinned if latent else np.nan,
+            latent.half_life_h if latent else unknown("no clamp yet"),
         )  # fmt: skip
 
 
-def _after_change(market: Market) -> Bool1D:
-    """Settled rows whose rates the market's rule made."""
-    if not market.name.startswith("OKX"):
-        return np.ones(len(market.settled), dtype=np.bool_)
-    since = int(np.datetime64(OKX_CHANGE[1], "ns").astype(np.int64))
-    return market.time_ns[market.settled] >= since
+def _since(market: Market) -> int:
+    """When the market's rule began, ns: OKX had no clamp before."""
+    return int(np.datetime64(OKX_CHANGE[1], "ns").astype(np.int64)) if market.name.startswith("OKX") else 0
+
+
+def settled_averages(market: Market) -> tuple[Float1D, Float1D]:
+    """Averaged premium and settled rate of every interval that has both, under the market's rule, bp."""
+    rows = market.settled[market.time_ns[market.settled] >= _since(market)]
+    premium, rate = market.averages[rows] * BP, market.rate[rows] * BP
+    known = np.isfinite(premium)
+    return premium[known], rate[known]
+
+
+def noise_and_level(market: Market, year: int) -> tuple[float, float]:
+    """Deviation of the noise of an hour, and of how far the slow premium moves in one; bp."""
+    fit = fit_noisy_premium(np.where(market.year == year, market.premium, np.nan), 1.0, LAG)
+    return fit.noise_sd * BP, float(np.asarray(fit.model.sigma_h)) * BP
+
+
+def share_of_month(market: Market, month: str) -> float:
+    """How much of the sum of squares of the averages of its year a month like 2022-11 is."""
+    months = (market.time_ns - 1).astype("datetime64[ns]").astype("datetime64[M]")
+    averages = np.where(market.year == int(month[:4]), market.averages, np.nan)
+    squares = np.square(averages - np.nanmean(averages))
+    return float(np.nansum(squares[months == np.datetime64(month)]) / np.nansum(squares))
+
+
+def quarterly_changes(market: Market) -> tuple[float, float]:
+    """Least and greatest mean absolute change of the premium from bar to bar in a calendar quarter, bp."""
+    quarter = market.time_ns.astype("datetime64[ns]").astype("datetime64[M]").astype(np.int64) // 3
+    change = np.abs(np.append(np.nan, np.diff(market.premium))) * BP
+    means = [float(np.nanmean(change[quarter == one])) for one in np.unique(quarter)]
+    return min(means), max(means)
+
+
+def low_rates(market: Market, bps: float, before: str) -> tuple[int, float]:
+    """How many rates of the market's rule were below so many bp, and the share of them before a month."""
+    rows = market.settled[market.time_ns[market.settled] >= _since(market)]
+    low = market.time_ns[rows[market.rate[rows] * BP < bps]].astype("datetime64[ns]")
+    return len(low), float((low < np.datetime64(before)).mean())
 
 
 class Scores(NamedTuple):
@@ -210,7 +241,7 @@ def hours_ahead(market: Market) -> list[Scores]:
 
     said = {
         "nowcast": found.rate,
-        "nowcast without noise": fast.rate,
+        "nowcast, noise not filtered": fast.rate,
         "clamp of the expected premium": clamped(found.premium),
         "clamp of the average so far": clamped(so_far),
         "last settled rate": last_rate,
