@@ -98,6 +98,7 @@ def test_after_delivery_there_is_no_band() -> None:
 rates = st.floats(0.0, 1.5)
 
 
+@settings(deadline=None)
 @given(lend=rates, spread=rates, coin=rates, wide=rates, years=st.floats(0.0, 2.0), cost=st.floats(0.0, 0.1))
 def test_fair_lies_within_the_band(
     lend: float, spread: float, coin: float, wide: float, years: float, cost: float
@@ -165,6 +166,7 @@ def g(premium: float, interest: float, dead_band: float, floor: float, cap: floa
 whole = st.integers(-40, 40).map(float)  # whole basis points: exact sums, so that edges are met
 
 
+@settings(deadline=None)
 @given(rate=whole, interest=whole, dead_band=st.integers(0, 8).map(float), cap=st.integers(1, 30))
 def test_the_inverse_is_the_last_premium_that_makes_as_little_and_the_first_that_makes_as_much(
     rate: float, interest: float, dead_band: float, cap: int
@@ -196,6 +198,7 @@ def test_financing_at_the_cap_bounds_nothing() -> None:
     assert math.isnan(float(capped.fair))
 
 
+@settings(deadline=None)
 @given(
     low=whole,
     wide=st.integers(0, 20).map(float),

@@ -195,7 +195,7 @@ def test_financing_is_what_the_desk_file_says() -> None:
     )
     carry = financing_of(said, two["funding_carry"])
     assert carry == Financing(  # cash and coins earn more than their loans cost: that is what they cost
-        borrow=0.06, lend=0.06, base_borrow=0.04, base_lend=0.04, margin=0.0, return_on_margin=0.06
+        borrow=0.06, lend=0.0, base_borrow=0.04, base_lend=0.04, margin=0.0, return_on_margin=0.06
     )
     across = financing_of(said, two["cross_venue"])
     assert across.margin == approx((1 / 4 + 1 / 2) / 2)

@@ -21,7 +21,8 @@ def financing_of(desk: Desk, spread: Spread) -> Financing:
     """What the desk file says that money, the coin and margin cost for a spread; fractions a year.
 
     Cash of one's own costs what it earns elsewhere (`cash_apr`), if that is more than a loan; so do
-    coins. Where the coins held are the margin, or the proceeds of those sold, margin costs nothing.
+    coins. The proceeds of coins sold short earn nothing, as in the simulator. Where the coins held are
+    the margin, or those proceeds, margin costs nothing.
     """
     first = spread.legs[0].instrument
     venues = [desk.venues.get(leg.instrument.venue, Venue()) for leg in spread.legs]
@@ -33,7 +34,7 @@ def financing_of(desk: Desk, spread: Spread) -> Financing:
     coin = here.coin_apr.get(first.base, 0.0)
     return Financing(
         borrow=max(max(venue.cash_borrow_apr, venue.cash_apr) for venue in venues),
-        lend=here.cash_apr,
+        lend=0.0,
         base_borrow=max(here.borrow_apr, coin),
         base_lend=coin,
         margin=sum(posted) / len(posted),
