@@ -73,6 +73,8 @@ def end_of(
     - Bars that end SILENT_NS or more before the window does: at the last close, SILENT_NS after it.
       This looks ahead: that no bar comes after the silence is asked of the whole catalogue. An
       instrument that is silent for longer and then comes back is not settled.
+    - A synthetic forward is delivered at a price of the index or not at all: its own last close is not what
+      its future is delivered at, and no silence ends it.
 
     Parameters
     ----------
@@ -97,7 +99,8 @@ def end_of(
         If a delivery has no price, as what is held would never be delivered; or if a delisted
         instrument has bars after that.
     """
-    silent = last.time_ns == ended and ended + SILENT_NS <= grid.end
+    options = one.kind == "synthetic"  # they live to their expiry, though nobody quotes both sides any more
+    silent = last.time_ns == ended and ended + SILENT_NS <= grid.end and not options
     if grid.start < one.expiry_ns <= grid.end:
         found = _delivered(one, grid, last, published, mean, index)
         if found is None and not (silent and ended + SILENT_NS <= one.expiry_ns):
@@ -128,7 +131,10 @@ def _delivered(
         ("", float(published["price"][-1]) if published.height else np.nan),
         (mean.words, mean.price),
         ("index at delivery", float(index[row])),
-        (f"its own last close, {aged}", last.close if age_ns <= grid.bar_ns else np.nan),
+        (
+            f"its own last close, {aged}",
+            last.close if age_ns <= grid.bar_ns and one.kind != "synthetic" else np.nan,
+        ),
     )
     for words, price in candidates:
         if not np.isnan(price):
