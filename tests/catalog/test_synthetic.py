@@ -1,4 +1,4 @@
-"""Synthetic forwards from a chain: what is stored of them, that it earns what the options earn, and what is refused."""
+"""Synthetic forwards from a chain: what is stored, that it earns what the options earn, what is refused."""
 
 import math
 from pathlib import Path
@@ -31,7 +31,10 @@ MAPPING = """[[source]]
 file = "chain.csv"
 table = "option_quotes"
 venue = "deribit"
-symbol = { column = "name", pattern = '(BTC)-(\\d{1,2}[A-Z]{3}\\d\\d)-(\\d+)-([CP])', symbol = '\\1-\\2-\\3-\\4', dates = { 2 = "%d%b%y" } }
+symbol.column = "name"
+symbol.pattern = '(BTC)-(\\d{1,2}[A-Z]{3}\\d\\d)-(\\d+)-([CP])'
+symbol.symbol = '\\1-\\2-\\3-\\4'
+symbol.dates = { 2 = "%d%b%y" }
 time = { format = "iso" }
 columns = { time = "time", bid = "bid", ask = "ask", mark = "mark" }
 snapshots = { symbols = ["BTC-20260327-*-S"], bar = "6h" }

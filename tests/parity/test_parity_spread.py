@@ -1,4 +1,4 @@
-"""Parity spreads, a future against a synthetic forward, in the kernel and in its specification: the same bits."""
+"""Parity spreads, a future against a synthetic forward: the same bits in the kernel and its specification."""
 
 import math
 
@@ -63,9 +63,19 @@ def panel(rng: np.random.Generator, names: tuple[str, ...], volatility: float) -
         values[gone] = np.nan
     half = rng.uniform(2e-4, 1e-3, shape)
     quoted = np.where(rng.random(shape) < 0.7, 1.0, np.nan)
-    prices = {"open": opened, "high": high, "low": low, "close": close, "mark": mark}
-    books = {"bid": close * (1.0 - half) * quoted, "ask": close * (1.0 + half) * quoted}
-    return Panel.of(found, time_ns, HOUR_NS, settlement=settlement, **prices, **books)
+    return Panel.of(
+        found,
+        time_ns,
+        HOUR_NS,
+        open=opened,
+        high=high,
+        low=low,
+        close=close,
+        mark=mark,
+        bid=close * (1.0 - half) * quoted,
+        ask=close * (1.0 + half) * quoted,
+        settlement=settlement,
+    )
 
 
 class ParityRun(Run):

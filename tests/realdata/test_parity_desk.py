@@ -1,4 +1,4 @@
-"""The parity desk on Deribit's chains: it trades where its threshold says, its ledger adds up, the scan lists it."""
+"""The parity desk on Deribit's chains: when it trades, that its ledger adds up, what the scan says."""
 
 from pathlib import Path
 

@@ -73,8 +73,7 @@ def end_of(
     - Bars that end SILENT_NS or more before the window does: at the last close, SILENT_NS after it.
       This looks ahead: that no bar comes after the silence is asked of the whole catalogue. An
       instrument that is silent for longer and then comes back is not settled.
-    - A synthetic forward is delivered at a price of the index or not at all: its own last close is not what
-      its future is delivered at, and no silence ends it.
+    - A synthetic forward is delivered at the index or not at all, and no silence ends it.
 
     Parameters
     ----------
@@ -99,8 +98,7 @@ def end_of(
         If a delivery has no price, as what is held would never be delivered; or if a delisted
         instrument has bars after that.
     """
-    options = one.kind == "synthetic"  # they live to their expiry, though nobody quotes both sides any more
-    silent = last.time_ns == ended and ended + SILENT_NS <= grid.end and not options
+    silent = last.time_ns == ended and ended + SILENT_NS <= grid.end and one.kind != "synthetic"
     if grid.start < one.expiry_ns <= grid.end:
         found = _delivered(one, grid, last, published, mean, index)
         if found is None and not (silent and ended + SILENT_NS <= one.expiry_ns):
