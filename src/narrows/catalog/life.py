@@ -69,11 +69,10 @@ def end_of(
 
     - Delivery or delisting at the price of the settlements table.
     - Delivery without one: at the mean of the index over the venue's window, else at the index, else
-      at its own last close if that is at most one bar old.
+      at its own last close if that is at most one bar old; a synthetic forward not, nor does silence end it.
     - Bars that end SILENT_NS or more before the window does: at the last close, SILENT_NS after it.
       This looks ahead: that no bar comes after the silence is asked of the whole catalogue. An
       instrument that is silent for longer and then comes back is not settled.
-    - A synthetic forward is delivered at the index or not at all, and no silence ends it.
 
     Parameters
     ----------
