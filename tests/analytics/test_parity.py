@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from narrows.analytics.forward import forward_at
 from narrows.analytics.parity import (
     Chain,
     Fees,
@@ -13,7 +14,6 @@ from narrows.analytics.parity import (
     boxes,
     chain,
     conversions,
-    forward_at,
     implied,
     quotes,
 )

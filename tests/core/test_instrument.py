@@ -23,6 +23,7 @@ def at_eight(year: int, month: int, day: int) -> int:
         ("BTC-USDT-20270326.okx", "future", "linear", "BTC", "USDT", "USDT", at_eight(2027, 3, 26)),
         ("ETH-USD-20240628.okx", "future", "inverse", "ETH", "USD", "ETH", at_eight(2024, 6, 28)),
         ("BTC-20270326-60000-C.deribit", "option", "inverse", "BTC", "USD", "BTC", at_eight(2027, 3, 26)),
+        ("BTC-20270326-60000-S.deribit", "synthetic", "inverse", "BTC", "USD", "BTC", at_eight(2027, 3, 26)),
         ("BTC-USDC-20270326-0.5-P.bybit", "option", "linear", "BTC", "USDC", "USDC", at_eight(2027, 3, 26)),
     ],
 )

@@ -26,6 +26,11 @@ def ids(*universe: str, kinds: tuple[str, ...] = ()) -> list[str]:
             "BTC-USD-PERP.deribit",
             "cross_venue:BTC-USDT-PERP.okx/BTC-USD-PERP.deribit",
         ),
+        (
+            "BTC-20270326-60000-S.deribit",
+            "BTC-USD-20270326.deribit",
+            "parity:BTC-USD-20270326.deribit/BTC-20270326-60000-S.deribit",
+        ),
     ],
 )
 def test_two_instruments_make_the_spread_that_ties_them(first: str, second: str, expected: str) -> None:
@@ -41,6 +46,11 @@ def test_two_instruments_make_the_spread_that_ties_them(first: str, second: str,
         ("BTC-USDT-PERP.okx", "BTC-USD-PERP.okx"),
         (NEAR, "BTC-USD-20270326.okx"),  # the same delivery
         ("BTC-USDT.okx", "BTC-20270326-60000-C.okx"),
+        ("BTC-USD-20270326.deribit", "BTC-20270625-60000-S.deribit"),  # another delivery
+        ("BTC-USD-20270326.deribit", "BTC-USDC-20270326-60000-S.deribit"),  # another kind of contract
+        ("BTC-USD-20270326.okx", "BTC-20270326-60000-S.deribit"),
+        ("BTC-USDT.okx", "BTC-USDT-20270326-60000-S.okx"),  # spot is no future
+        ("BTC-20270326-60000-S.deribit", "BTC-20270326-70000-S.deribit"),
         ("ETH-USDT.okx", "ETH-BTC-PERP.okx"),  # another money
         ("ETH-BTC.okx", "ETH-USDT-20270326.okx"),
         ("ETH-BTC-PERP.okx", "ETH-USD-PERP.deribit"),

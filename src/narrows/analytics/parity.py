@@ -13,8 +13,9 @@ import numpy as np
 from scipy.special import stdtrit
 
 from narrows.analytics.estimate import Estimate, unknown
+from narrows.analytics.forward import check_discount, forward_at
 from narrows.analytics.robust import Fit, Loss, robust_fit
-from narrows.core.arrays import Bool1D, Float1D, Float2D, FloatArray, read_only
+from narrows.core.arrays import Bool1D, Float1D, Float2D, read_only
 from narrows.core.errors import ConfigError, DataError
 
 
@@ -137,18 +138,6 @@ def chain(
     return Chain(read_only(strikes), known[0], known[1], known[2], known[3], in_coin)
 
 
-def forward_at(strike: FloatArray, difference: FloatArray, discount: float, *, in_coin: bool) -> FloatArray:
-    """The forward at which a call's premium less a put's is fair; arrays of one shape.
-
-    ``K / (1 − (c − p)/D_b)`` in coin, ``K + (C − P)/D_a`` in quote. NaN where a difference leaves no positive
-    forward: a call that costs a coin more than its put is no quote of one.
-    """
-    _positive(discount)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found = strike / (1.0 - difference / discount) if in_coin else strike + difference / discount
-        return np.where((found > 0.0) & np.isfinite(found), found, np.nan)
-
-
 def quotes(options: Chain, discount: float = 1.0) -> Quotes:
     """Where each strike's forward trades: bought at (call ask, put bid), sold at (call bid, put ask).
 
@@ -207,7 +196,7 @@ def implied(
         strikes: NaN, or no interval, and the reason.
     """
     if discount is not None:
-        _positive(discount)
+        check_discount(discount)
     mid, width, complete, crossed = _mids(options)
     used = complete & ~crossed
     counts = (int(used.sum()), int((~complete).sum()), int(crossed.sum()))
@@ -221,13 +210,6 @@ def implied(
     fit = robust_fit(design, target, sigma, loss)
     forward, factor, bond = _read(fit, options.in_coin, discount)
     return Implied(forward, factor, bond, *counts)
-
-
-def _positive(discount: float) -> None:
-    if not (math.isfinite(discount) and discount > 0.0):
-        raise ConfigError(
-            f"discount factor of {discount}", "parity", "give a number above 0; 1 = no interest"
-        )
 
 
 def _mids(options: Chain) -> tuple[Float1D, Float1D, Bool1D, Bool1D]:
@@ -348,7 +330,7 @@ def conversions(
         Present value in the premiums' currency per option on one coin; NaN where a quote is missing. A coin
         chain's times spot is in quote.
     """
-    _positive(discount)
+    check_discount(discount)
     if future_bid > future_ask:
         raise DataError(f"future bid {future_bid:g} above ask {future_ask:g}", "parity", "check the quotes")
     size = options.strike if options.in_coin else np.ones(len(options.strike))
@@ -379,7 +361,7 @@ def boxes(options: Chain, fees: Fees, discount: float = 1.0) -> Float2D:
         coin. In quote it is the box, one for one, and fixed in quote; its fees are on the middle of
         all strikes' forwards.
     """
-    _positive(discount)
+    check_discount(discount)
     strike, level = options.strike, 1.0
     bought = (options.call_ask - options.put_bid)[:, None]
     sold = (options.call_bid - options.put_ask)[None, :]

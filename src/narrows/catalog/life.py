@@ -69,7 +69,7 @@ def end_of(
 
     - Delivery or delisting at the price of the settlements table.
     - Delivery without one: at the mean of the index over the venue's window, else at the index, else
-      at its own last close if that is at most one bar old.
+      at its own last close if that is at most one bar old; a synthetic forward not, nor does silence end it.
     - Bars that end SILENT_NS or more before the window does: at the last close, SILENT_NS after it.
       This looks ahead: that no bar comes after the silence is asked of the whole catalogue. An
       instrument that is silent for longer and then comes back is not settled.
@@ -97,7 +97,7 @@ def end_of(
         If a delivery has no price, as what is held would never be delivered; or if a delisted
         instrument has bars after that.
     """
-    silent = last.time_ns == ended and ended + SILENT_NS <= grid.end
+    silent = last.time_ns == ended and ended + SILENT_NS <= grid.end and one.kind != "synthetic"
     if grid.start < one.expiry_ns <= grid.end:
         found = _delivered(one, grid, last, published, mean, index)
         if found is None and not (silent and ended + SILENT_NS <= one.expiry_ns):
@@ -128,7 +128,10 @@ def _delivered(
         ("", float(published["price"][-1]) if published.height else np.nan),
         (mean.words, mean.price),
         ("index at delivery", float(index[row])),
-        (f"its own last close, {aged}", last.close if age_ns <= grid.bar_ns else np.nan),
+        (
+            f"its own last close, {aged}",
+            last.close if age_ns <= grid.bar_ns and one.kind != "synthetic" else np.nan,
+        ),
     )
     for words, price in candidates:
         if not np.isnan(price):

@@ -1,9 +1,9 @@
 """Synthetic forwards: a chain's calls and puts, strike by strike, as bars, quotes and marks of an instrument.
 
 A call bought and a put sold at one strike, premiums in coin, gain as much coin as an inverse future of K
-quote units from ``F = K / (1 − (c − p))``, and settle on the same average; premiums in quote make a linear one from
-``K + C − P``. So what is stored is that future, `narrows.analytics.parity` at a discount factor of 1: what is
-paid for the options counts as equity, and Deribit's marks give coin no interest.
+quote units from ``F = K / (1 − (c − p))``, and settle on the same average; premiums in quote make a linear
+one from ``K + C − P``. So what is stored is that future, at a discount factor of 1: what is paid for the
+options counts as equity, and Deribit's marks give coin no interest.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 import numpy as np
 import polars as pl
 
-from narrows.analytics.parity import forward_at
+from narrows.analytics.forward import forward_at
 from narrows.core.arrays import Float1D
 from narrows.core.errors import DataError
 from narrows.core.instrument import Instrument, instrument
