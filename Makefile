@@ -21,7 +21,7 @@ test: setup ## all checks and all tests
 bench: setup ## speed, as ratios taken in one run
 	@scripts/bench
 
-mutation: setup ## twenty hand-made faults, each of which a test must catch
+mutation: setup ## hand-made faults, each of which a test must catch
 	@.venv/bin/python tests/mutation/run.py
 
 picture: setup ## render the report that the README shows (needs chromium)

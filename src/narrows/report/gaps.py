@@ -163,7 +163,7 @@ def _marks(result: Result, spread: int, values: Float1D, axis: str, shown: set[s
                 "mode": "markers",
                 "cliponaxis": False,
                 "showlegend": kind not in shown,
-                "marker": MARKERS[kind] | {"line": {"width": 1, "color": "rgba(255,255,255,0.8)"}},
+                "marker": MARKERS[kind] | {"line": {"width": 1, "color": "rgba(135,145,160,0.55)"}},
                 "hovertemplate": f"{WORDS.get(kind, kind)} at %{{y:.1f}} bp",
             }
         )
