@@ -5,7 +5,6 @@
 Some minutes on one core. The same seed gives the same page.
 """
 
-# ruff: noqa: E501, the words of a page
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

@@ -115,7 +115,7 @@ Seed {seed} (run k of a setting uses seed + k).
 "Own lag" is the coefficient of each leg's own last change, which the regression has one lag for. "Clustered variance" draws
 GARCH(1, 1) variances (0.1, 0.85) and uses Newey–West errors. "Unbounded" is the share of runs whose half-life has no upper
 end: there the answer is "not identified", and the interval says so by being infinite.
-"""  # noqa: E501 (a page)
+"""
 
 
 def main() -> None:

@@ -199,78 +199,69 @@ def clamp(found: Funding) -> Figure:
     return Figure(f"clamp-{found.instrument}", "Funding against premium", caption, tuple(data), layout, about)
 
 
+def _whisker(x: list[object], y: list[object], colour: str, width: float, opacity: float) -> Spec:
+    """An interval as a thick pale line."""
+    line: Spec = {"color": colour, "width": width}
+    return {
+        "type": "scatter", "mode": "lines", "x": x, "y": y, "line": line,
+        "opacity": opacity, "showlegend": False, "hoverinfo": "skip",
+    }  # fmt: skip
+
+
+def _dots(x: list[object], y: list[object], marker: Spec, **more: object) -> Spec:
+    """Points with a name or a hover of their own."""
+    return {"type": "scatter", "mode": "markers", "x": x, "y": y, "marker": marker} | more
+
+
+def _lives(study: Study, top: float) -> list[Spec]:
+    """Each window's half-life and interval; one without an upper end is drawn up to `top`."""
+    found = study.equilibrium
+    drawn = [
+        (iso(int(end)), one)
+        for end, one in zip(found.windows_ns, found.half_lives, strict=True)
+        if math.isfinite(one.lo)
+    ]
+    data = [
+        _whisker([when, when], [one.lo, min(one.hi, top)], BLUE if one.hi < math.inf else GREY, 3, 0.55)
+        for when, one in drawn
+    ]
+    known = [(when, one.value) for when, one in drawn if math.isfinite(one.value)]
+    if known:
+        when, values = (list(part) for part in zip(*known, strict=True))
+        name = "half-life, median-unbiased"
+        data.append(_dots(when, values, {"color": BLUE, "size": 8}, name=name, hovertemplate="%{y:.1f} h"))
+    endless = [when for when, one in drawn if one.hi == math.inf]
+    if endless:
+        marker: Spec = {"color": GREY, "size": 9, "symbol": "triangle-up"}
+        name = "no upper end: a unit root is not excluded"
+        data.append(_dots(list(endless), [top] * len(endless), marker, name=name, hoverinfo="skip"))
+    return data
+
+
 def half_lives(study: Study) -> Figure:
     """Half-life of the gap by window, with its interval."""
     found = study.equilibrium
-    days = found.half_lives
-    ends = [hi for _, _, hi, _ in days if math.isfinite(hi)]
-    top = 1.6 * max([*ends, *(v for v, _, _, _ in days if math.isfinite(v))], default=1.0)
-    data: list[Spec] = []
-    x = [iso(int(end)) for end in found.windows_ns]
-    drawn = [(when, one) for when, one in zip(x, days, strict=True) if math.isfinite(one.lo)]
-    for when, one in drawn:
-        end = one.hi if math.isfinite(one.hi) else top
-        colour = BLUE if math.isfinite(one.hi) else GREY
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "lines",
-                "x": [when, when],
-                "y": [one.lo, end],
-                "showlegend": False,
-                "line": {"color": colour, "width": 3},
-                "opacity": 0.55,
-                "hoverinfo": "skip",
-            }
-        )
-    open_ended = [when for when, one in drawn if not math.isfinite(one.hi)]
-    if drawn:
-        known = [(when, one) for when, one in drawn if math.isfinite(one.value)]
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": "half-life, median-unbiased",
-                "x": [w for w, _ in known],
-                "y": [one.value for _, one in known],
-                "marker": {"color": BLUE, "size": 8},
-                "hovertemplate": "%{y:.1f} h",
-            }
-        )
-    if open_ended:
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": "no upper end: a unit root is not excluded",
-                "x": open_ended,
-                "y": [top] * len(open_ended),
-                "hoverinfo": "skip",
-                "marker": {"color": GREY, "size": 9, "symbol": "triangle-up"},
-            }
-        )
-    caption = (
-        f"Hours for a deviation to halve, with 90 % intervals. All bars: {told(found.half_life_h, 'h')}."
-    )
+    ends = [end for one in found.half_lives for end in one[:3] if 0.0 < end < math.inf] or [1.0]
+    top = 1.6 * max(ends)
+    caption = f"Hours for a deviation to halve, 90 % intervals. All bars: {told(found.half_life_h, 'h')}."
     about = (
         "Each bar is one window of the history. A long interval is the honest answer to a short window: the "
         "plain estimate is biased towards fast reversion. A triangle means that the data do not exclude that "
         "the gap never closes; then no size should lean on it."
     )
-    shown = [end for one in days for end in one[:3] if 0.0 < end < math.inf] or [1.0]
-    least, most = min(shown), max([top, *shown])
     y = plain_axis(
         type="log",
         title=side("hours, log"),
         hoverformat=".1f",
-        range=[math.log10(0.8 * least), math.log10(1.25 * most)],
+        range=[math.log10(0.8 * min(ends)), math.log10(1.25 * top)],
         tickvals=list(HOURS),
         ticktext=[f"{hours:g}" for hours in HOURS],
     )
     room = (study.time_ns[-1] - study.time_ns[0]) // 40  # for the last window's bar
     span = [iso(int(study.time_ns[0])), iso(int(study.time_ns[-1] + room))]
     layout = frame(340, hovermode="closest", xaxis=_date(study, range=span), yaxis=y)
-    return Figure("half_life", "How long a deviation lasts", caption, tuple(data), layout, about)
+    data = tuple(_lives(study, top))
+    return Figure("half_life", "How long a deviation lasts", caption, data, layout, about)
 
 
 def arrows(study: Study) -> Figure:
@@ -282,48 +273,13 @@ def arrows(study: Study) -> Figure:
         if not math.isfinite(one.share.value):
             continue
         value, colour = 100.0 * one.share.value, SERIES[row % len(SERIES)]
-        ends = [100.0 * one.share.lo, 100.0 * one.share.hi]
-        if all(map(math.isfinite, ends)):
-            data.append(
-                {
-                    "type": "scatter",
-                    "mode": "lines",
-                    "x": ends,
-                    "y": [one.leg, one.leg],
-                    "showlegend": False,
-                    "line": {"color": colour, "width": 9},
-                    "opacity": 0.25,
-                    "hoverinfo": "skip",
-                }
-            )
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "x": [value],
-                "y": [one.leg],
-                "showlegend": False,
-                "marker": {"color": colour, "size": 7},
-                "hovertemplate": "%{x:.2f} % of the gap a bar<extra></extra>",
-            }
-        )
-        notes.append(
-            {
-                "x": value,
-                "y": one.leg,
-                "ax": 0,
-                "ay": one.leg,
-                "xref": "x",
-                "yref": "y",
-                "axref": "x",
-                "ayref": "y",
-                "showarrow": True,
-                "arrowhead": 2,
-                "arrowwidth": 2.4,
-                "arrowcolor": colour,
-                "text": "",
-            }
-        )
+        if one.share.known:
+            ends: list[object] = [100.0 * one.share.lo, 100.0 * one.share.hi]
+            data.append(_whisker(ends, [one.leg, one.leg], colour, 9, 0.25))
+        hover = "%{x:.2f} % of the gap a bar<extra></extra>"
+        dot: Spec = {"color": colour, "size": 7}
+        data.append(_dots([value], [one.leg], dot, showlegend=False, hovertemplate=hover))
+        notes.append(_arrow(value, one.leg, colour))
     caption = f"Per cent of the gap that each leg closes in a bar of {study.bar_h:g} h; shaded: 90 %. "
     caption += f"Half-life of the correction: {told(study.equilibrium.correction_half_life_h, 'h')}."
     about = (
@@ -341,6 +297,14 @@ def arrows(study: Study) -> Figure:
         margin={"l": 56, "r": 16, "t": 12, "b": 44},
     )
     return Figure("arrows", "Which leg closes the gap", caption, tuple(data), layout, about)
+
+
+def _arrow(to: float, leg: str, colour: str) -> Spec:
+    """From zero to where a leg moves."""
+    return {
+        "x": to, "y": leg, "ax": 0, "ay": leg, "xref": "x", "yref": "y", "axref": "x", "ayref": "y",
+        "showarrow": True, "arrowhead": 2, "arrowwidth": 2.4, "arrowcolor": colour, "text": "",
+    }  # fmt: skip
 
 
 def fan(study: Study) -> Figure:

@@ -33,7 +33,7 @@ class Reversion(NamedTuple):
     error : float
         Standard error of that expectation: what the intervals of speed and level leave open.
     reason : str
-        Why nothing is counted on, or empty.
+        Why a half-life that has an interval is not counted on, or empty.
     """
 
     half_life: Estimate
@@ -75,7 +75,7 @@ def _reversion(
 ) -> Reversion:
     life = fitted.half_life
     if not life.known:
-        return Reversion(life, 0.0, 0.0, life.reason)
+        return Reversion(life, 0.0, 0.0, "")
     if not kept:
         reason = f"reversion not established: p = {chance:.3f}, one of {tried} tried"
         return Reversion(life, 0.0, 0.0, reason)

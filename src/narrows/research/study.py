@@ -77,7 +77,13 @@ def study(desk: Desk, panel: Panel, wanted: str) -> Study:
         raise DataError(
             f"{len(both)} bars have prices of both legs", spread.id, "give a window that has some"
         )
-    whole, panel = panel, panel.rows(int(both[0]), int(both[-1]) + 1)
+    last = int(both[-1]) + 1
+    return _studied(desk, spread, panel.rows(int(both[0]), last), panel.rows(0, last))
+
+
+def _studied(desk: Desk, spread: Spread, panel: Panel, history: Panel) -> Study:
+    """The study of bars in which the spread lives; `history` has what came before, for other cycles."""
+    first, second = (leg.instrument for leg in spread.legs)
     plan = layout(desk, panel, [spread], int(panel.time_ns[-1]))
     costs, financing = costs_of(panel, [spread], plan)[0], financing_of(desk, spread)
     gap = basis_rate(*(panel.close[:, panel.column(one.id)] for one in (first, second)))
@@ -86,16 +92,15 @@ def study(desk: Desk, panel: Panel, wanted: str) -> Study:
     round_trip = 2.0 * (costs.first + costs.second)
     notes = [*_words(spread, fair.reason, round_trip), *panel.notes]
     expiry, outlook = None, None
-    if any(leg.instrument.kind == "future" for leg in spread.legs):
-        expiry, outlook, anchor = expiry_of(spread, whole.rows(0, int(both[-1]) + 1), financing, costs)
+    if spread.expiry_ns:
+        expiry, outlook, anchor = expiry_of(spread, history, financing, costs)
         notes.append(f"dated contracts are compared with {anchor}")
     borrow = float(np.max(np.asarray(financing.borrow)))
-    funding = []
-    for one in (first, second):
-        if one.kind == "perp":
-            found, source = funding_of(one, panel, rules_of(desk), round_trip, borrow, desk.risk.horizon_h)
-            funding.append(found)
-            notes.append(source)
+    paid = [
+        funding_of(one, panel, rules_of(desk), round_trip, borrow, desk.risk.horizon_h)
+        for one in (first, second)
+        if one.kind == "perp"
+    ]
     return Study(
         spread=spread,
         bar_h=panel.bar_h,
@@ -108,8 +113,8 @@ def study(desk: Desk, panel: Panel, wanted: str) -> Study:
         round_trip=round_trip,
         expiry=expiry,
         equilibrium=_equilibrium(desk, spread, panel, deviation, fair.fair, outlook),
-        funding=tuple(funding),
-        notes=tuple(notes),
+        funding=tuple(found for found, _ in paid),
+        notes=(*notes, *(source for _, source in paid)),
     )
 
 

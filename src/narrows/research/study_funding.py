@@ -10,7 +10,7 @@ from narrows.analytics.horizon import break_even_intervals, forecast_funding, st
 from narrows.analytics.nowcast import nowcast, running_average
 from narrows.analytics.premium import PremiumFit, fit_premium
 from narrows.analytics.study import Funding
-from narrows.core.arrays import Float1D
+from narrows.core.arrays import Float1D, Int1D
 from narrows.core.instrument import Instrument
 from narrows.core.panel import Panel
 from narrows.core.time import YEAR_H
@@ -82,7 +82,7 @@ def _premium(one: Instrument, panel: Panel) -> tuple[Float1D, str]:
 
 
 def _interval_means(
-    premium: Float1D, settled_at: Float1D, interval_h: Float1D, bar_h: float, rule: FundingRule | None
+    premium: Float1D, settled_at: Int1D, interval_h: Float1D, bar_h: float, rule: FundingRule | None
 ) -> Float1D:
     """Average premium of each settled interval, weighted as the venue does; NaN where bars are missing."""
     weights = "equal" if rule is None else rule.weights
