@@ -57,8 +57,8 @@ def test_the_mean_path_has_the_interval_of_students_t_over_cycles() -> None:
     found = mean_path(paths)
     assert_allclose(found.mean, np.array([7 / 3, 1.0, np.nan]))
     reach = 2.91998558 * np.std([1.0, 2.0, 4.0], ddof=1) / math.sqrt(3)
-    assert_allclose(found.hi, [7 / 3 + reach, np.nan, np.nan])
-    assert_allclose(found.lo, [7 / 3 - reach, np.nan, np.nan])
+    assert_allclose(found.hi, np.array([7 / 3 + reach, np.nan, np.nan]))
+    assert_allclose(found.lo, np.array([7 / 3 - reach, np.nan, np.nan]))
     assert_array_equal(found.cycles, [3, 1, 0])
 
 
