@@ -212,7 +212,7 @@ def _posteriors(speeds: Sequence[Speed], likelihoods: Float2D, marginal: Float2D
         weights = np.zeros(len(ALPHAS))
         for omega, chance in zip(_OMEGAS[1:], chances, strict=True):
             prior = _prior(float(omega))
-            weights += (chance / (prior @ likelihood)) @ prior
+            weights += (chance / np.maximum(prior @ likelihood, 1e-300)) @ prior
         weights *= likelihood / np.sum(weights * likelihood)
         low, high = np.interp((0.05, 0.95), np.cumsum(weights) - 0.5 * weights, ALPHAS)
         reason = "from the other cycles alone" if alone else ""
