@@ -255,7 +255,7 @@ Best over all strikes and both directions, at the quotes of the snapshot; coin p
 {violations}
 
 Fees are the rulebook's: options {option:g} bp of the underlying and at most {cap:.1%} of their own price, futures {future:g} bp,
-delivery {delivery:g} bp each (assumed, an upper bound). The future's bid and ask are not in the source; it is taken at its mark,
+delivery {delivery:g} bp each (assumed). The future's bid and ask are not in the source; it is taken at its mark,
 which flatters the first row. **Of {chains:,} chains {paid} paid a taker after fees.** What parity gives here is a fair value that is good to
 a few basis points and the choice of the cheaper of two legs.
 
