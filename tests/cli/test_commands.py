@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from narrows.cli.app import main
+from narrows.research.scan import SURE
 
 DESK = """
 [desk]
@@ -142,8 +143,9 @@ def test_scan_prints_the_keys_that_tools_depend_on(desk: Path, capsys: pytest.Ca
     assert told["as_of"] == "2024-05-01T00:00:00Z"
     assert {frozenset(one) for one in told["spreads"]} == {frozenset(SPREAD)}
     assert {one["kind"] for one in told["spreads"]} >= {"funding_carry", "cash_and_carry", "cross_venue"}
-    edges = [one["edge_bps"] for one in told["spreads"] if one["edge_bps"] is not None]
-    assert edges == sorted(edges, reverse=True)
+    known = [one for one in told["spreads"] if one["edge_bps"] is not None]
+    sure = [one["edge_bps"] - SURE * one["edge_se_bps"] for one in known]
+    assert sure == sorted(sure, reverse=True)
 
 
 @pytest.mark.parametrize("verb", ["backtest", "scan"])

@@ -255,6 +255,7 @@ def band(spread: Spread, panel: Panel, rules: Rulebook, financing: Financing, co
       settlement implies.
     - Calendar of two futures: `dated_band` from the near delivery to the far one. Of a perpetual and a
       future: what the bands of both against spot leave; outside it one of them is outside its own.
+    - Parity: nothing but what it costs to trade both, margin them and have them delivered.
     - Legs in different quote currencies: shifted by what one is worth in the other (`Panel.fx`).
 
     Parameters
@@ -410,9 +411,17 @@ def _perpetual_and_dated(asked: _Asked) -> Band:
     return Band(lo, fair, hi, perpetual.reason or dated.reason)
 
 
+def _parity(asked: _Asked) -> Band:
+    """Two forwards that are delivered at one price: only trading, delivery and margin keep them apart."""
+    costs, years = asked.costs, _years(asked.second, asked.panel)
+    apart = costs.first + costs.second + 2.0 * costs.delivery + 2.0 * margin_cost(years, asked.financing)
+    return Band(-apart, 0.0 * apart, apart, f"{asked.second.id} has been delivered")
+
+
 _BANDS: dict[SpreadKind, Callable[[_Asked], Band]] = {
     "cash_and_carry": _cash_and_carry,
     "funding_carry": _funding_carry,
     "cross_venue": _cross_venue,
     "calendar": _calendar,
+    "parity": _parity,
 }
