@@ -216,7 +216,7 @@ def perpetual_band(
     lowest, _ = funding_inverse(low_rate, **constants)
     _, highest = funding_inverse(high_rate, **constants)
     between = funding_inverse(0.5 * np.add(low_rate, high_rate), **constants)
-    return Band(np.asarray(lowest - cost), _middle(*between), np.asarray(highest + cost))
+    return Band(*np.broadcast_arrays(lowest - cost, _middle(*between), highest + cost))
 
 
 def _middle(low: FloatArray, high: FloatArray) -> FloatArray:
