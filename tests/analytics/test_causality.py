@@ -16,7 +16,16 @@ import numpy as np
 import pytest
 
 import narrows.analytics
-from narrows.analytics import basis, carry, funding, many_series, metrics, rolling, rolling_regression
+from narrows.analytics import (
+    basis,
+    carry,
+    funding,
+    local_level,
+    many_series,
+    metrics,
+    rolling,
+    rolling_regression,
+)
 from narrows.core.arrays import Float1D, Float2D, Int1D
 from narrows.core.time import HOUR_NS
 
@@ -82,7 +91,7 @@ SERIES_OF: dict[Callable[..., Any], Callable[[Market], Any]] = {
     rolling_regression.rolling_correlation: lambda m: rolling_regression.rolling_correlation(m.y, m.x, 24, 3),
     rolling_regression.rolling_reversion: lambda m: rolling_regression.rolling_reversion(m.x, 24, 1.0, 5),
     many_series.rolling_adf: lambda m: many_series.rolling_adf(m.x, 24, 1, 12),
-    many_series.local_level: lambda m: many_series.local_level(m.x, 0.1, 1.0),
+    local_level.filter_levels: lambda m: local_level.filter_levels(m.x, m.time_ns / HOUR_NS, 0.1, 1.0),
 }
 
 # name → what it returns instead; for functions whose annotation tells of an array.
