@@ -19,7 +19,8 @@ from statsmodels.regression.rolling import RollingOLS
 from statsmodels.tsa.statespace.structural import UnobservedComponents
 from statsmodels.tsa.stattools import adfuller
 
-from narrows.analytics.many_series import adf_statistic, local_level, reversion
+from narrows.analytics.local_level import filter_levels
+from narrows.analytics.many_series import adf_statistic, reversion
 from narrows.analytics.rolling import rolling_zscore
 from narrows.analytics.rolling_regression import rolling_ols
 from narrows.core.arrays import Float1D, Float2D
@@ -27,6 +28,7 @@ from narrows.core.random import generator
 
 SERIES, BARS, WINDOW, SEED, REPEATS = 1_000, 10_000, 100, 7, 5
 DRIFT, NOISE = 0.1, 1.0
+CLOCK = np.arange(float(BARS))
 
 
 class Peer(NamedTuple):
@@ -94,7 +96,7 @@ def compare(x: Float2D, y: Float2D) -> None:
     np.testing.assert_allclose(adf_statistic(x[:, 0]), adf(x[:, 0]), rtol=1e-9)
     np.testing.assert_allclose(reversion(x[:, 0], 1.0).kappa, speed(x[:, 0]), rtol=1e-9)
     np.testing.assert_allclose(
-        local_level(x[:, 0], DRIFT, NOISE).level[1:], level(x[:, 0]), rtol=0.0, atol=1e-8
+        filter_levels(x[:, 0], CLOCK, DRIFT, NOISE).level[1:], level(x[:, 0]), rtol=0.0, atol=1e-8
     )
 
 
@@ -132,7 +134,7 @@ def peers(x: Float2D, y: Float2D) -> list[Peer]:
         Peer(
             "Kalman level ÷ statsmodels",
             80.0,
-            lambda: local_level(x, DRIFT, NOISE),
+            lambda: filter_levels(x, CLOCK, DRIFT, NOISE),
             each(lambda c: level(x[:, c])),
             10,
         ),

@@ -18,7 +18,8 @@ from narrows.analytics.clamp import clamp_of, clamped_moments
 from narrows.analytics.estimate import Estimate, unknown
 from narrows.analytics.funding_benchmarks import ar1_forecast, har_forecast
 from narrows.analytics.latent import fit_latent
-from narrows.analytics.nowcast import PremiumModel, nowcast_series, running_average
+from narrows.analytics.nowcast import nowcast_series, running_average
+from narrows.analytics.ou import OUArrays
 from narrows.analytics.premium import fit_premium
 from narrows.analytics.premium_noise import filtered, fit_noisy_premium
 from narrows.core.arrays import Float1D, FloatArray, Int1D
@@ -158,7 +159,7 @@ def settled_averages(market: Market) -> tuple[Float1D, Float1D]:
 def noise_and_level(market: Market, year: int) -> tuple[float, float]:
     """Deviation of the noise of an hour, and of how far the slow premium moves in one; bp."""
     fit = fit_noisy_premium(np.where(market.year == year, market.premium, np.nan), 1.0, LAG)
-    return fit.noise_sd * BP, float(np.asarray(fit.model.sigma_h)) * BP
+    return fit.noise_sd * BP, fit.model.sigma * BP
 
 
 def share_of_month(market: Market, month: str) -> float:
@@ -203,22 +204,22 @@ def _monthly(time_ns: Int1D) -> Iterator[tuple[int, Int1D]]:
             yield first, np.flatnonzero(month == one)
 
 
-def plain_models(premium: Float1D, time_ns: Int1D, bar_h: float) -> PremiumModel:
+def plain_models(premium: Float1D, time_ns: Int1D, bar_h: float) -> OUArrays:
     """The model of all bars before the month of each bar, as arrays along them."""
     parts = np.full((3, len(premium)), np.nan)
     for first, rows in _monthly(time_ns):
         model = fit_premium(premium[:first], bar_h).model
-        parts[:, rows] = np.array([float(np.asarray(part)) for part in model])[:, None]
-    return PremiumModel(parts[0], parts[1], parts[2])
+        parts[:, rows] = np.array(model)[:, None]
+    return OUArrays(parts[0], parts[1], parts[2])
 
 
-def noisy_models(premium: Float1D, time_ns: Int1D, bar_h: float, lag: int) -> tuple[PremiumModel, Float1D]:
+def noisy_models(premium: Float1D, time_ns: Int1D, bar_h: float, lag: int) -> tuple[OUArrays, Float1D]:
     """The same of a slow premium under noise, and that noise."""
     parts = np.full((4, len(premium)), np.nan)
     for first, rows in _monthly(time_ns):
         fit = fit_noisy_premium(premium[:first], bar_h, lag)
-        parts[:, rows] = np.array([*(float(np.asarray(part)) for part in fit.model), fit.noise_sd])[:, None]
-    return PremiumModel(parts[0], parts[1], parts[2]), parts[3]
+        parts[:, rows] = np.array([*fit.model, fit.noise_sd])[:, None]
+    return OUArrays(parts[0], parts[1], parts[2]), parts[3]
 
 
 def hours_ahead(market: Market) -> list[Scores]:

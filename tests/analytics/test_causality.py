@@ -33,6 +33,7 @@ from narrows.analytics import (
     many_series,
     metrics,
     nowcast,
+    ou,
     premium_noise,
     quotes,
     reversion,
@@ -70,7 +71,7 @@ FUNDING: dict[str, Any] = {
 }
 NEAR, FAR = "BTC-USD-20240625.alpha", "BTC-USD-20240920.alpha"  # the near one is delivered at bar 121
 SYNTHETIC = "BTC-20240625-60000-S.alpha"
-MODEL = nowcast.PremiumModel(0.1, 1.0, 4.0)
+MODEL = ou.OU(0.1, 1.0, 4.0)
 AR = latent.LatentFit(0.8, 1.0, 4.0, unknown("made up"), 0.5, BARS)
 
 
@@ -207,7 +208,7 @@ SERIES_OF: dict[Callable[..., Any], Callable[[Market], Any]] = {
     rolling_regression.rolling_correlation: lambda m: rolling_regression.rolling_correlation(m.y, m.x, 24, 3),
     rolling_regression.rolling_reversion: lambda m: rolling_regression.rolling_reversion(m.x, 24, 1.0, 5),
     many_series.rolling_adf: lambda m: many_series.rolling_adf(m.x, 24, 1, 12),
-    many_series.local_level: lambda m: many_series.local_level(m.x, 0.1, 1.0),
+    local_level.filter_levels: lambda m: local_level.filter_levels(m.x, m.time_ns / HOUR_NS, 0.1, 1.0),
     clamp.clamped_moments: lambda m: clamp.clamped_moments(
         premiums(m), m.x[:, 1] / 20.0, clamp.clamp_of(funding_rule(cap=9.0, floor=-9.0))
     ),

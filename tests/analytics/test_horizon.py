@@ -10,7 +10,8 @@ from narrows.analytics.horizon import (
     stationary_rate,
     which_leg_pays,
 )
-from narrows.analytics.nowcast import PremiumModel, nowcast
+from narrows.analytics.nowcast import nowcast
+from narrows.analytics.ou import OU
 from narrows.core.arrays import Float1D
 from narrows.core.errors import ConfigError
 from narrows.rulebook.funding import clamped_rate
@@ -19,7 +20,7 @@ from narrows.rulebook.rules import FundingRule
 PATHS, STEP_H = 20_000, 0.05
 
 
-def simulated(rule: FundingRule, model: PremiumModel, horizon_h: float, seed: int) -> Float1D:
+def simulated(rule: FundingRule, model: OU, horizon_h: float, seed: int) -> Float1D:
     """Funding of many paths from 3 h into an interval with average 6 and premium 8."""
     kappa, theta, sigma = (float(np.asarray(one)) for one in model)
     random, phi = np.random.default_rng(seed), np.exp(-kappa * STEP_H)
@@ -50,7 +51,7 @@ def simulated(rule: FundingRule, model: PremiumModel, horizon_h: float, seed: in
 )
 def test_the_forecast_is_what_simulated_paths_pay(kappa: float, other: dict[str, object]) -> None:
     rule = funding_rule(cap=12.0, floor=-12.0, **other)
-    model = PremiumModel(kappa, 3.0, 4.0)
+    model = OU(kappa, 3.0, 4.0)
     found = forecast_funding(rule, model, elapsed_h=3.0, average=6.0, last=8.0, horizon_h=37.0)
     paid = simulated(rule, model, 37.0, seed=20)
     assert found.mean == pytest.approx(paid.mean(), abs=4.0 * paid.std() / PATHS**0.5)
@@ -59,7 +60,7 @@ def test_the_forecast_is_what_simulated_paths_pay(kappa: float, other: dict[str,
 
 
 def test_the_first_settlement_is_the_nowcast() -> None:
-    rule, model = funding_rule(weights="linear"), PremiumModel(0.5, 1.0, 4.0)
+    rule, model = funding_rule(weights="linear"), OU(0.5, 1.0, 4.0)
     now = nowcast(rule, model, 3.0, 6.0, 8.0)
     one = forecast_funding(rule, model, elapsed_h=3.0, average=6.0, last=8.0, horizon_h=5.0)
     assert one.settlements == 1
@@ -68,13 +69,13 @@ def test_the_first_settlement_is_the_nowcast() -> None:
 
 
 def test_a_horizon_that_ends_before_a_settlement_pays_nothing() -> None:
-    model = PremiumModel(0.5, 1.0, 4.0)
+    model = OU(0.5, 1.0, 4.0)
     none = forecast_funding(funding_rule(), model, elapsed_h=3.0, average=6.0, last=8.0, horizon_h=4.9)
     assert none == NO_FUNDING
 
 
 def test_far_settlements_pay_the_stationary_rate() -> None:
-    rule, model = funding_rule(), PremiumModel(0.2, 6.0, 3.0)
+    rule, model = funding_rule(), OU(0.2, 6.0, 3.0)
     far = forecast_funding(rule, model, elapsed_h=0.0, average=np.nan, last=60.0, horizon_h=800.0)
     mean, sd = stationary_rate(rule, model)
     assert far.rates[0] > 10.0
@@ -93,11 +94,11 @@ def test_far_settlements_pay_the_stationary_rate() -> None:
 
 
 def test_what_is_not_known_stays_so() -> None:
-    model = PremiumModel(0.5, 1.0, 4.0)
+    model = OU(0.5, 1.0, 4.0)
     found = forecast_funding(funding_rule(), model, elapsed_h=3.0, average=np.nan, last=8.0, horizon_h=20.0)
     assert np.isnan(found.mean)
     assert np.isnan(found.sd)
-    unfit = PremiumModel(np.nan, np.nan, np.nan)
+    unfit = OU(np.nan, np.nan, np.nan)
     assert np.isnan(
         forecast_funding(funding_rule(), unfit, elapsed_h=3.0, average=6.0, last=8.0, horizon_h=9.0).mean
     )
@@ -108,7 +109,7 @@ def test_a_horizon_that_is_none_is_refused(horizon_h: float) -> None:
     with pytest.raises(ConfigError, match="horizon"):
         forecast_funding(
             funding_rule(),
-            PremiumModel(0.5, 1.0, 4.0),
+            OU(0.5, 1.0, 4.0),
             elapsed_h=3.0,
             average=6.0,
             last=8.0,

@@ -3,7 +3,8 @@ import pytest
 from statsmodels.tsa.statespace.structural import UnobservedComponents
 from statsmodels.tsa.stattools import adfuller
 
-from narrows.analytics.many_series import adf_statistic, local_level, reversion, rolling_adf
+from narrows.analytics.local_level import filter_levels
+from narrows.analytics.many_series import adf_statistic, reversion, rolling_adf
 from narrows.analytics.rolling_regression import rolling_reversion
 from narrows.core.arrays import Float1D, Float2D
 from narrows.core.errors import ConfigError
@@ -106,7 +107,7 @@ def test_the_local_level_is_the_plain_recursion_bit_for_bit() -> None:
     values = walks(6)
     values[[0, 1, 50, 51, 299], 0] = np.nan
     drift, noise = np.array([0.1, 1.0, 0.0, 2.0]), np.array([1.0, 0.3, 1.0, 0.0])
-    found = local_level(values, drift, noise)
+    found = filter_levels(values, np.arange(float(len(values))), drift, noise)
     for column in range(4):
         told = plain_filter(values[:, column], float(drift[column]), float(noise[column]))
         np.testing.assert_array_equal(np.column_stack([one[:, column] for one in found]), told)
@@ -115,7 +116,7 @@ def test_the_local_level_is_the_plain_recursion_bit_for_bit() -> None:
 def test_the_local_level_is_that_of_statsmodels() -> None:
     values = walks(7)[:, 0]
     values[30:34] = np.nan
-    found = local_level(values, 0.5, 2.0)
+    found = filter_levels(values, np.arange(float(len(values))), 0.5, 2.0)
     peer = UnobservedComponents(values[1:], "llevel")
     peer.ssm.initialize_known(values[:1], np.array([[2.0 + 0.5]]))  # after the diffuse first value
     told = peer.smooth([2.0, 0.5]).filter_results
@@ -123,16 +124,16 @@ def test_the_local_level_is_that_of_statsmodels() -> None:
     np.testing.assert_allclose(found.variance[1:], told.filtered_state_cov[0, 0], rtol=1e-9)
     known = ~np.isnan(values[1:])
     np.testing.assert_allclose(  # standard normal: absolute, for some lie near 0
-        found.surprise[1:][known], told.standardized_forecasts_error[0][known], rtol=0.0, atol=1e-9
+        found.z[1:][known], told.standardized_forecasts_error[0][known], rtol=0.0, atol=1e-9
     )
-    assert np.isnan(found.surprise[1:][~known]).all()
+    assert np.isnan(found.z[1:][~known]).all()
 
 
 def test_impossible_arguments_are_refused() -> None:
     values = walks()
     for drift, noise in ((-1.0, 1.0), (0.0, 0.0), (np.nan, 1.0), (np.inf, 1.0)):
         with pytest.raises(ConfigError, match="variance"):
-            local_level(values, drift, noise)
+            filter_levels(values, np.arange(float(len(values))), drift, noise)
     with pytest.raises(ConfigError, match="lag"):
         adf_statistic(values, -1)
     with pytest.raises(ConfigError, match="coefficients"):

@@ -6,19 +6,19 @@ from scipy.integrate import quad
 
 from analytics.funding_rules import funding_rule
 from narrows.analytics.nowcast import (
-    PremiumModel,
     average_ahead,
     average_variance,
     nowcast,
     nowcast_series,
     running_average,
 )
+from narrows.analytics.ou import OU, OUArrays
 from narrows.core.arrays import Float1D, Int1D
 from narrows.core.errors import ConfigError, DataError
 from narrows.core.time import HOUR_NS
 from narrows.rulebook.funding import Averaging, settled_rate
 
-MODEL = PremiumModel(0.5, 1.0, 4.0)  # bp, hours
+MODEL = OU(0.5, 1.0, 4.0)  # bp, hours
 AVERAGINGS: list[Averaging] = ["equal", "linear"]
 
 
@@ -57,7 +57,7 @@ def test_mean_and_variance_are_the_integrals_of_the_paths(
         return float(quad(lambda s: weight(s) * np.exp(-kappa * (s - at)), at, turn, epsabs=1e-14)[0])
 
     share = elapsed / length if averaging == "equal" else (elapsed / length) ** 2
-    mean, sd = average_ahead(averaging, length, elapsed, 6.0, last, PremiumModel(kappa, theta, 4.0))
+    mean, sd = average_ahead(averaging, length, elapsed, 6.0, last, OU(kappa, theta, 4.0))
     by_hand = share * 6.0 + theta * (1.0 - share) + (last - theta) * shock(elapsed)
     assert mean == pytest.approx(by_hand, rel=1e-8)
     knee = max(elapsed, length - 10.0 / kappa)
@@ -78,7 +78,7 @@ def test_the_two_ways_to_the_variance_meet(averaging: Averaging) -> None:
 def test_the_expected_rate_is_what_simulated_paths_settle_at(averaging: Averaging) -> None:
     rule = funding_rule(weights=averaging, interval_h=4.0, cap=1.0, floor=-1.0)
     random, paths, steps = np.random.default_rng(14), 20_000, 200
-    elapsed, average, last, model = 1.0, 5.0, 9.0, PremiumModel(0.4, 2.0, 5.0)
+    elapsed, average, last, model = 1.0, 5.0, 9.0, OU(0.4, 2.0, 5.0)
     step = 3.0 / steps
     phi = np.exp(-0.4 * step)
     premium, total = np.full(paths, last), np.zeros(paths)
@@ -111,10 +111,10 @@ def test_at_its_start_the_average_is_not_read() -> None:
 
 def test_arrays_give_what_their_numbers_give() -> None:
     elapsed, last = np.array([0.0, 2.0, 7.5]), np.array([8.0, -9.0, 30.0])
-    model = PremiumModel(np.array([0.5, 0.05, 3.0]), np.array([1.0, 0.0, 2.0]), 4.0)
+    model = OUArrays(np.array([0.5, 0.05, 3.0]), np.array([1.0, 0.0, 2.0]), np.full(3, 4.0))
     whole = nowcast(funding_rule(weights="linear"), model, elapsed, 6.0, last)
     for row in range(3):
-        alone = PremiumModel(model.kappa_h[row], model.theta[row], 4.0)  # type: ignore[index]
+        alone = OU(model.kappa[row], model.theta[row], 4.0)
         one = nowcast(funding_rule(weights="linear"), alone, elapsed[row], 6.0, last[row])
         np.testing.assert_allclose([part[row] for part in whole], [float(part) for part in one], rtol=1e-12)
 
@@ -161,10 +161,10 @@ def test_an_interval_with_a_hole_has_no_average_and_the_next_has() -> None:
 def test_later_bars_change_no_bit_of_the_series(seed: int, cut: int, averaging: Averaging) -> None:
     random = np.random.default_rng(seed)
     premium = np.where(random.random(120) < 0.05, np.nan, random.normal(0.0, 6.0, 120))
-    model = PremiumModel(random.uniform(0.01, 2.0, 120), random.normal(0.0, 1.0, 120), 3.0)
+    model = OUArrays(random.uniform(0.01, 2.0, 120), random.normal(0.0, 1.0, 120), np.full(120, 3.0))
     rule = funding_rule(weights=averaging)
     whole = nowcast_series(rule, model, premium, hourly(120))
-    early = PremiumModel(model.kappa_h[:cut], model.theta[:cut], 3.0)  # type: ignore[index]
+    early = OUArrays(*(part[:cut] for part in model))
     short = nowcast_series(rule, early, premium[:cut], hourly(120)[:cut])
     for name, long, part in zip(whole._fields, whole, short, strict=True):
         assert long[:cut].tobytes() == part.tobytes(), name
@@ -180,12 +180,12 @@ def test_bars_as_long_as_the_interval_know_its_start_only() -> None:
 @pytest.mark.parametrize(
     ("model", "match"),
     [
-        (PremiumModel(0.0, 1.0, 4.0), "kappa_h > 0"),
-        (PremiumModel(-0.1, 1.0, 4.0), "kappa_h > 0"),
-        (PremiumModel(0.5, 1.0, -4.0), "sigma_h >= 0"),
+        (OU(0.0, 1.0, 4.0), "kappa > 0"),
+        (OU(-0.1, 1.0, 4.0), "kappa > 0"),
+        (OU(0.5, 1.0, -4.0), "sigma >= 0"),
     ],
 )
-def test_a_premium_that_does_not_revert_is_refused(model: PremiumModel, match: str) -> None:
+def test_a_premium_that_does_not_revert_is_refused(model: OU, match: str) -> None:
     with pytest.raises(ConfigError, match=match):
         nowcast(funding_rule(), model, 3.0, 6.0, 8.0)
 

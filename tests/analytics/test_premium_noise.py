@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from narrows.analytics.nowcast import PremiumModel
+from narrows.analytics.ou import OU, OUArrays
 from narrows.analytics.premium import fit_premium
 from narrows.analytics.premium_noise import filtered, fit_noisy_premium
 from narrows.core.arrays import Float1D
 from narrows.core.errors import ConfigError
 
 KAPPA, THETA, SIGMA, NOISE = 0.02, 1.0, 0.6, 3.0  # bp, hours; the slow part has a deviation of 3
-TRUTH = PremiumModel(KAPPA, THETA, SIGMA)
+TRUTH = OU(KAPPA, THETA, SIGMA)
 
 
 def noisy(bars: int, seed: int) -> tuple[Float1D, Float1D]:
@@ -29,12 +29,12 @@ def noisy(bars: int, seed: int) -> tuple[Float1D, Float1D]:
 def test_noise_does_not_pass_for_a_fast_return() -> None:
     """Over 20 seeds, within three standard errors; a regression bar by bar is ten times too fast."""
     fits = [fit_noisy_premium(noisy(8760, seed)[1], 1.0, 8) for seed in range(20)]
-    kept = np.array([math.exp(-8.0 * float(np.asarray(fit.model.kappa_h))) for fit in fits])
+    kept = np.array([math.exp(-8.0 * fit.model.kappa) for fit in fits])
     assert kept.mean() == pytest.approx(math.exp(-8.0 * KAPPA), abs=3.0 * kept.std() / 20**0.5)
     assert np.mean([fit.noise_sd for fit in fits]) == pytest.approx(NOISE, rel=0.02)
     assert np.median([fit.half_life_h for fit in fits]) == pytest.approx(math.log(2.0) / KAPPA, rel=0.15)
     plain = fit_premium(noisy(8760, 0)[1], 1.0).model
-    assert float(np.asarray(plain.kappa_h)) > 10.0 * KAPPA
+    assert plain.kappa > 10.0 * KAPPA
 
 
 def test_a_crash_is_not_the_fit() -> None:
@@ -77,8 +77,9 @@ def test_one_wild_bar_counts_as_four_deviations() -> None:
 def test_later_bars_change_no_bit(seed: int, cut: int) -> None:
     _, seen = noisy(200, seed)
     speeds = np.where(np.arange(200) < 20, np.nan, np.random.default_rng(seed).uniform(0.01, 1.0, 200))
-    whole = filtered(seen, 1.0, PremiumModel(speeds, THETA, SIGMA), NOISE)
-    short = filtered(seen[:cut], 1.0, PremiumModel(speeds[:cut], THETA, SIGMA), NOISE)
+    theta, sigma = np.full(len(speeds), THETA), np.full(len(speeds), SIGMA)
+    whole = filtered(seen, 1.0, OUArrays(speeds, theta, sigma), NOISE)
+    short = filtered(seen[:cut], 1.0, OUArrays(speeds[:cut], theta[:cut], sigma[:cut]), NOISE)
     for long, part in zip(whole, short, strict=True):
         assert long[:cut].tobytes() == part.tobytes()
 

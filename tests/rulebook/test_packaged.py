@@ -11,7 +11,6 @@ from narrows.core.time import to_ns
 from narrows.market.synthetic import FUNDING_H, Parameters
 from narrows.rulebook import PACKAGED, FundingRule, at
 from narrows.rulebook.book import packaged, packaged_venues
-from narrows.rulebook.fees import taker_fee
 from narrows.rulebook.funding import clamped_rate
 from narrows.rulebook.rules import exact_deductions
 
@@ -193,12 +192,7 @@ def test_the_rules_of_the_synthetic_market_are_those_it_is_made_by(
     ],
 )
 def test_taker_fees(id_: str, bps: float) -> None:
-    assert taker_fee(instrument(id_), ns("2024-06-01")) == bps / 1e4
-
-
-def test_a_fee_that_is_not_on_record_names_the_key_of_the_desk() -> None:
-    with pytest.raises(ConfigError, match=r"give taker_bps in \[venues\.gate\]"):
-        taker_fee(instrument("BTC-USDT-PERP.gate"), ns("2024-06-01"))
+    assert PACKAGED.fees(instrument(id_), ns("2024-06-01")).taker == bps / 1e4
 
 
 def test_vip_tiers_never_cost_more_than_the_one_before() -> None:

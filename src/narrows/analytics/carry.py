@@ -76,7 +76,8 @@ def break_even_h(carry_apr: Number, round_trip_cost: Number) -> FloatArray:
     """Hours of carry that pay for one round trip; inf if the carry is not positive.
 
     `carry_apr` is before costs and after financing: a fraction a year of one leg's notional, as
-    `round_trip_cost` is a fraction of it. NaN stays NaN.
+    `round_trip_cost` is a fraction of it. NaN stays NaN. For a carry that lasts; expected funding that
+    changes from settlement to settlement is counted by `horizon.break_even_intervals`.
     """
     known = np.asarray(carry_apr, dtype=np.float64)
     earning = np.where(known <= 0.0, np.nan, known)

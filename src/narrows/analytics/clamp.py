@@ -7,6 +7,7 @@ from scipy.special import ndtr
 
 from narrows.core.arrays import Float1D, Float2D, FloatArray
 from narrows.core.errors import ConfigError
+from narrows.rulebook.funding import clamped
 from narrows.rulebook.rules import FundingRule
 
 Number = float | FloatArray
@@ -16,6 +17,8 @@ TERMS = 60  # of Mehler's series; what is left out is below 1e-3 of a variance
 
 class Clamp(NamedTuple):
     """A funding function of the averaged premium: ``clip(clip(interest, x − d, x + d), floor, cap)``.
+
+    Of one rule; along bars, whose rules and intervals change, see `fundingterms.FundingTerms`.
 
     Attributes
     ----------
@@ -27,6 +30,10 @@ class Clamp(NamedTuple):
     dead_band: float
     floor: float
     cap: float
+
+    def rate(self, premium: Number) -> FloatArray:
+        """The rate of a premium that is known, in the unit of the clamp."""
+        return clamped(premium, self.interest, self.dead_band, self.floor, self.cap)
 
     @property
     def bends(self) -> tuple[float, float, float, float]:

@@ -3,19 +3,22 @@
 from typing import NamedTuple
 
 import numpy as np
+from msgspec import structs
 
-from narrows.core.arrays import Float1D, FloatArray, Int1D, read_only
+from narrows.analytics.clamp import clamp_of
+from narrows.core.arrays import Float1D, Float2D, FloatArray, Int1D, read_only
 from narrows.core.errors import ConfigError
 from narrows.core.instrument import Instrument
 from narrows.core.panel import Panel
 from narrows.rulebook import FundingRule, Rulebook
+from narrows.rulebook.funding import clamped
 
 
 class FundingTerms(NamedTuple):
-    """Constants of ``clamp(clamp(interest, P ± dead band), floor, cap)`` along the bars, (bars,) each.
+    """The `clamp.Clamp` in force at each bar, and the hours it is for; (bars,) each.
 
-    All are fractions for `formula_h` hours, so that the rate per hour is the result over `formula_h`
-    whatever the interval of payment is. NaN = no rule on record.
+    Its constants are fractions for `formula_h` hours, so that the rate per hour is the result over
+    `formula_h` whatever the interval of payment is. NaN = no rule on record.
     """
 
     interest: Float1D
@@ -26,8 +29,7 @@ class FundingTerms(NamedTuple):
 
     def hourly(self, premium: FloatArray) -> FloatArray:
         """Funding per hour that a premium makes, fraction; NaN where it or the rule is not known."""
-        rate = np.clip(self.interest, premium - self.dead_band, premium + self.dead_band)
-        return np.clip(rate, self.floor, self.cap) / self.formula_h
+        return clamped(premium, self.interest, self.dead_band, self.floor, self.cap) / self.formula_h
 
 
 def funding_terms(rules: Rulebook, one: Instrument, panel: Panel) -> tuple[FundingTerms, str]:
@@ -72,15 +74,9 @@ def last_known(values: Float1D) -> Float1D:
     return np.where(last < 0, np.nan, values[last])
 
 
-def _constants(rule: FundingRule, interval_h: Float1D) -> tuple[FloatArray | float, ...]:
-    """The formula's constants for intervals of these lengths, in the order of FundingTerms."""
-    formula_h = rule.per_h if rule.scale == "rate" else interval_h
-    formula = np.broadcast_to(formula_h, interval_h.shape)
-    share = interval_h / formula  # of the formula's result that an interval pays
-    return (
-        rule.interest * (formula / rule.per_h),
-        np.full(len(formula), rule.clamp),
-        rule.floor / share,
-        rule.cap / share,
-        formula,
-    )
+def _constants(rule: FundingRule, interval_h: Float1D) -> Float2D:
+    """The clamp and its hours for intervals of these lengths, in the order of FundingTerms."""
+    lengths, places = np.unique(interval_h, return_inverse=True)
+    plans = [structs.replace(rule, interval_h=length) for length in lengths.tolist()]
+    rows: Float2D = np.array([(*clamp_of(plan), plan.formula_h) for plan in plans])
+    return rows[places].T

@@ -8,13 +8,13 @@ from scipy.special import ndtr
 
 from narrows.analytics.clamp import clamp_of, clamped_moments, sum_of_clamped
 from narrows.analytics.nowcast import (
-    PremiumModel,
     average_ahead,
     average_variance,
     checked,
     decayed,
     loading,
 )
+from narrows.analytics.ou import OU
 from narrows.core.arrays import Float1D, Float2D, FloatArray
 from narrows.core.errors import ConfigError
 from narrows.rulebook.rules import FundingRule
@@ -64,16 +64,11 @@ class Payer(NamedTuple):
     short: str
 
 
-def _single(model: PremiumModel) -> tuple[float, float, float]:
-    kappa, theta, sigma = (float(np.asarray(one)) for one in checked(model))
-    return kappa, theta, sigma
-
-
 def _averages(
-    rule: FundingRule, model: PremiumModel, elapsed_h: float, average: float, last: float, count: int
+    rule: FundingRule, model: OU, elapsed_h: float, average: float, last: float, count: int
 ) -> tuple[Float1D, Float2D]:
     """Means and covariances of the average premiums of the running interval and those after it."""
-    kappa, theta, sigma = _single(model)
+    kappa, theta, sigma = checked(model)
     length, span = rule.interval_h, rule.interval_h - elapsed_h
     first, first_sd = average_ahead(rule.weights, length, elapsed_h, average, last, model)
     full = float(loading(rule.weights, length, kappa, length))
@@ -105,9 +100,9 @@ def _shared(rule: FundingRule, kappa: float, span: float) -> float:
     return total
 
 
-def _moments(model: PremiumModel, last: float, times: FloatArray) -> tuple[Float1D, Float2D]:
+def _moments(model: OU, last: float, times: FloatArray) -> tuple[Float1D, Float2D]:
     """Means and covariances of the premium itself at some hours from now."""
-    kappa, theta, sigma = _single(model)
+    kappa, theta, sigma = checked(model)
     mean = theta + (last - theta) * np.exp(-kappa * times)
     earlier = np.minimum(times[:, None], times)
     apart = np.abs(times[:, None] - times)
@@ -116,7 +111,7 @@ def _moments(model: PremiumModel, last: float, times: FloatArray) -> tuple[Float
 
 def forecast_funding(
     rule: FundingRule,
-    model: PremiumModel,
+    model: OU,
     *,
     elapsed_h: float,
     average: float,
@@ -130,8 +125,8 @@ def forecast_funding(
     rule : FundingRule
         If accrued, every moment is clamped by itself and neither elapsed nor average is read. Where
         it `applies` to the next interval, the sum is of the rates made, not yet paid.
-    model : PremiumModel
-        Scalars.
+    model : OU
+        Of the premium; time in hours.
     elapsed_h, average, last : float
         As `narrows.analytics.nowcast.average_ahead`.
     horizon_h : float
@@ -152,7 +147,7 @@ def forecast_funding(
     if not 0.0 <= horizon_h < np.inf:
         raise ConfigError(f"horizon of {horizon_h} h", "forecast_funding", "give hours >= 0")
     clamp = clamp_of(rule)
-    if np.isnan(_single(model)).any() or np.isnan(last):
+    if np.isnan(checked(model)).any() or np.isnan(last):
         return FundingForecast(np.nan, np.nan, 0, np.empty(0))
     if rule.style == "accrued":
         width = horizon_h / _MOMENTS
@@ -172,12 +167,12 @@ def forecast_funding(
     return FundingForecast(total, sd, count, rates)
 
 
-def stationary_rate(rule: FundingRule, model: PremiumModel) -> tuple[float, float]:
+def stationary_rate(rule: FundingRule, model: OU) -> tuple[float, float]:
     """Mean and standard deviation of a settled rate in the long run, fractions per interval.
 
     Of accrued funding: of the rate at one moment, per `interval_h`.
     """
-    kappa, theta, sigma = _single(model)
+    kappa, theta, sigma = checked(model)
     variance = sigma**2 / (2.0 * kappa)
     if rule.style == "stamped":
         gain = float(loading(rule.weights, rule.interval_h, kappa, rule.interval_h))
@@ -219,6 +214,8 @@ def break_even_intervals(
     cost: float, rates: float | FloatArray, financing: float, then: float = 0.0
 ) -> float:
     """Funding intervals until ``Σ (E[rate] − financing)`` has paid a cost.
+
+    For rates that change on the way; of a carry a year that lasts, `carry.break_even_h` gives hours.
 
     Parameters
     ----------

@@ -1,40 +1,20 @@
-"""One number or one filter for each of many series: unit-root statistic, speed of reversion, local level.
+"""One number for each of many series: unit-root statistic, speed of reversion; what a universe is ranked by.
 
 The loops run over series side by side, which is what makes a universe cheap; a single series is a
-table of one.
+table of one. What decides about one series is elsewhere and takes longer: `unitroot`, `ou_fit`.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-from narrows.analytics.rolling_regression import Reversion, check_step, reversion_of
+from narrows.analytics.ou import OUArrays
+from narrows.analytics.rolling_regression import check_step, reversion_of
 from narrows.analytics.windows import LANES, minimum_of, table
 from narrows.core.arrays import Float1D, Float2D, FloatArray
 from narrows.core.errors import ConfigError
 
 LEAST = 20  # changes without which no statistic of a whole series is told
 SINGULAR = 1e-12  # share of its variance that is left of a regressor that others explain
-
-
-class Level(NamedTuple):
-    """A filtered local level; arrays of the shape of the values.
-
-    Attributes
-    ----------
-    level : ndarray
-        Expected level given the values so far; NaN before the first.
-    variance : ndarray
-        Its variance.
-    surprise : ndarray
-        Standardised innovation: the value less its forecast, in standard deviations of that; standard
-        normal if the model holds. NaN at the first value and where no value is known.
-    """
-
-    level: FloatArray
-    variance: FloatArray
-    surprise: FloatArray
 
 
 @njit(cache=True, error_model="numpy")
@@ -171,39 +151,13 @@ def _level_moments(values: Float2D, first: int, count: Float1D, stats: Float2D) 
             stats[4, c] += y * y
 
 
-@njit(cache=True, error_model="numpy")
-def _filter(
-    values: Float2D,
-    drift: Float1D,
-    noise: Float1D,
-    levels: Float2D,
-    variances: Float2D,
-    surprises: Float2D,
-) -> None:
-    series = values.shape[1]
-    level, variance = np.full(series, np.nan), np.full(series, np.nan)
-    for row in range(len(values)):
-        for c in range(series):
-            value = values[row, c]
-            ahead = variance[c] + drift[c]
-            total = ahead + noise[c]
-            off = value - level[c]
-            gain = ahead / total
-            begun, there = not np.isnan(level[c]), not np.isnan(value)
-            surprises[row, c] = off / np.sqrt(total)
-            moved = level[c] + gain * off if there else level[c]
-            less = noise[c] * gain if there else ahead
-            level[c] = moved if begun else value
-            variance[c] = less if begun else (noise[c] if there else np.nan)
-            levels[row, c] = level[c]
-            variances[row, c] = variance[c]
-
-
 def adf_statistic(values: FloatArray, lag: int = 1, minimum: int | None = None) -> Float1D:
     """Augmented Dickey–Fuller t statistic of each series: constant, a fixed number of lags.
 
     ``Δy_t = c + γ y_{t−1} + Σ_k φ_k Δy_{t−k} + ε``; the statistic of γ. Low = rejects a unit root;
-    its 5 % point is −2.86 in large samples (MacKinnon 2010). It says nothing of the choice of the lag.
+    its 5 % point is −2.86 in large samples (MacKinnon 2010). The lag is given, one for all, so that the
+    statistics of a universe can be compared and gaps only leave out rows; `unitroot.convergence` is
+    for a decision: one series without gaps, its lag chosen by AIC, with a p value and KPSS beside it.
 
     Parameters
     ----------
@@ -277,10 +231,11 @@ def _least(lag: int, minimum: int | None, usual: int) -> int:
     return least
 
 
-def reversion(values: FloatArray, step: float, minimum: int = LEAST) -> Reversion:
+def reversion(values: FloatArray, step: float, minimum: int = LEAST) -> OUArrays:
     """Ornstein–Uhlenbeck parameters of each whole series: least squares, the plug-in.
 
-    As `rolling_reversion`, over all bars; it shares its bias.
+    As `rolling_regression.rolling_reversion`, over all bars; it shares its bias. Of one series,
+    `ou_fit.most_likely_ou` is the same where no bar is unknown.
 
     Parameters
     ----------
@@ -293,7 +248,7 @@ def reversion(values: FloatArray, step: float, minimum: int = LEAST) -> Reversio
 
     Returns
     -------
-    Reversion
+    OUArrays
         Arrays of shape (series,); NaN where ``0 < φ < 1`` does not hold, or too little is known.
 
     Raises
@@ -311,48 +266,4 @@ def reversion(values: FloatArray, step: float, minimum: int = LEAST) -> Reversio
         count, stats = np.empty((1, lanes)), np.empty((1, 5, lanes))
         _level_moments(wide, first, count[0], stats[0])
         reversion_of(minimum, step, 0, 1, first, count, stats, *found)
-    return Reversion(*(one[0] for one in found))
-
-
-def local_level(
-    values: FloatArray, level_variance: float | Float1D, noise_variance: float | Float1D
-) -> Level:
-    """Kalman filter of a level that wanders and is seen through noise, for given variances.
-
-    ``y_t = μ_t + ε_t``, ``μ_{t+1} = μ_t + η_t``. Nothing is known before the first value (a diffuse
-    start): it is the level, with the noise as its variance. A bar without a value leaves the level and
-    adds to its variance.
-
-    Parameters
-    ----------
-    values : ndarray of shape (bars,) or (bars, series)
-        NaN = not known.
-    level_variance, noise_variance : float or ndarray of shape (series,)
-        Of η a bar, and of ε; squares of the unit of the values.
-
-    Returns
-    -------
-    Level
-        Arrays of the shape of `values`. Each row depends on all rows up to it, and on none after.
-
-    Raises
-    ------
-    ConfigError
-        If a variance is negative or not finite, or both of a series are 0.
-
-    References
-    ----------
-    Harvey (1989), "Forecasting, structural time series models and the Kalman filter", 4.1.
-    """
-    wide = table(values)
-    drift, noise = (
-        np.ascontiguousarray(np.broadcast_to(np.asarray(one, dtype=np.float64), wide.shape[1:]))
-        for one in (level_variance, noise_variance)
-    )
-    if not ((drift >= 0.0) & (noise >= 0.0) & (drift + noise > 0.0) & np.isfinite(drift + noise)).all():
-        raise ConfigError(
-            "a variance is negative, not finite, or both are 0", "local_level", "give one above 0"
-        )
-    found = tuple(np.empty(wide.shape) for _ in range(3))
-    _filter(wide, drift, noise, *found)
-    return Level(*(one.reshape(np.shape(values)) for one in found))
+    return OUArrays(*(one[0] for one in found))

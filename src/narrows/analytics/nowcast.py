@@ -1,10 +1,11 @@
 """What the running funding interval will settle at, in closed form from the premium so far."""
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from narrows.analytics.clamp import clamp_of, clamped_moments, pinned_chance
+from narrows.analytics.ou import OU, OUArrays
 from narrows.core.arrays import Float1D, FloatArray, Int1D
 from narrows.core.errors import ConfigError, DataError
 from narrows.core.time import HOUR_NS
@@ -12,27 +13,10 @@ from narrows.rulebook.funding import Averaging
 from narrows.rulebook.rules import FundingRule
 
 Number = float | FloatArray
+_Model = TypeVar("_Model", bound=OU | OUArrays)
 
 _NODES, _SHARES = np.polynomial.legendre.leggauss(16)
 _NEAR = 1.0  # κ·D up to which integrals are summed: their closed forms are differences of near-equals there
-
-
-class PremiumModel(NamedTuple):
-    """An Ornstein–Uhlenbeck premium, ``dP = κ(θ − P)dt + σ dW``, time in hours.
-
-    Attributes
-    ----------
-    kappa_h : float or ndarray
-        Speed, per hour, > 0; the half-life is ``ln 2 / kappa_h`` hours.
-    theta : float or ndarray
-        Mean, fraction.
-    sigma_h : float or ndarray
-        Volatility, fraction per square root of an hour.
-    """
-
-    kappa_h: Number
-    theta: Number
-    sigma_h: Number
 
 
 class Nowcast(NamedTuple):
@@ -58,17 +42,17 @@ class Nowcast(NamedTuple):
     left_h: FloatArray
 
 
-def checked(model: PremiumModel) -> PremiumModel:
+def checked(model: _Model) -> _Model:
     """The model, if it reverts: speed > 0 and volatility >= 0, where they are known.
 
     Raises
     ------
     ConfigError
     """
-    speed, noise = np.asarray(model.kappa_h), np.asarray(model.sigma_h)
+    speed, noise = np.asarray(model.kappa), np.asarray(model.sigma)
     if (speed <= 0.0).any() or (noise < 0.0).any():
-        what = f"kappa_h down to {np.nanmin(speed):g}, sigma_h down to {np.nanmin(noise):g}"
-        raise ConfigError(what, "PremiumModel", "a premium that reverts has kappa_h > 0 and sigma_h >= 0")
+        what = f"kappa down to {np.nanmin(speed):g}, sigma down to {np.nanmin(noise):g}"
+        raise ConfigError(what, "premium model", "a premium that reverts has kappa > 0 and sigma >= 0")
     return model
 
 
@@ -126,7 +110,7 @@ def average_ahead(
     elapsed_h: Number,
     average: Number,
     last: Number,
-    model: PremiumModel,
+    model: OU | OUArrays,
     last_sd: Number = 0.0,
 ) -> tuple[FloatArray, FloatArray]:
     """Mean and standard deviation of an interval's average premium, given its running average.
@@ -142,7 +126,8 @@ def average_ahead(
         Average so far, with the same kind of weights; not read at elapsed 0.
     last : float or ndarray
         The premium now.
-    model : PremiumModel
+    model : OU or OUArrays
+        Of the premium; time in hours.
     last_sd : float or ndarray
         How far off that may be, where it is filtered out of noisy bars
         (`narrows.analytics.premium_noise`).
@@ -179,7 +164,7 @@ def average_ahead(
 
 def nowcast(
     rule: FundingRule,
-    model: PremiumModel,
+    model: OU | OUArrays,
     elapsed_h: Number,
     average: Number,
     last: Number,
@@ -191,8 +176,8 @@ def nowcast(
     ----------
     rule : FundingRule
         Stamped. Where it `applies` to the next interval, this is what that will pay.
-    model : PremiumModel
-        In the unit of the rule's interest; scalars or arrays.
+    model : OU or OUArrays
+        Of the premium, in the unit of the rule's interest; time in hours.
     elapsed_h, average, last, last_sd
         As `average_ahead`.
 
@@ -273,7 +258,7 @@ def _along(premium: Float1D, elapsed: Float1D, row: int, averaging: Averaging) -
 
 def nowcast_series(
     rule: FundingRule,
-    model: PremiumModel,
+    model: OU | OUArrays,
     premium: Float1D,
     time_ns: Int1D,
     *,
@@ -285,8 +270,8 @@ def nowcast_series(
     ----------
     rule : FundingRule
         In force throughout; call once for each stretch between its changes.
-    model : PremiumModel
-        Scalars, or arrays along the bars: a model of each bar's own past keeps the series causal.
+    model : OU or OUArrays
+        Time in hours. One, or arrays along the bars: a model of each bar's own past keeps the series causal.
     premium, time_ns : ndarrays of shape (bars,)
         As `running_average`, which may raise.
     state : (last, last_sd), ndarrays of shape (bars,), optional

@@ -29,6 +29,25 @@ class OU(NamedTuple):
     sigma: float
 
 
+class OUArrays(NamedTuple):
+    """`OU` of each of many bars or series, as arrays of one shape; NaN where there is none.
+
+    Attributes
+    ----------
+    kappa, theta, sigma : ndarray
+        As `OU`.
+    """
+
+    kappa: FloatArray
+    theta: FloatArray
+    sigma: FloatArray
+
+    @property
+    def half_life(self) -> FloatArray:
+        """``ln 2/kappa``, in the unit of time of `kappa`."""
+        return np.divide(np.log(2.0), self.kappa)
+
+
 class Sample(NamedTuple):
     """The known values of a series, at rising times.
 

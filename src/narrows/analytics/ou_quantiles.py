@@ -1,5 +1,9 @@
 """Quantiles of the signed root of the likelihood ratio of an OU speed and mean, by simulation.
 
+The table of `reversion` answers the same question for a regression: of the t statistic of a speed
+per bar, with lags and other regressors, at even steps. This one is of a likelihood, whose steps may
+differ and whose mean has an interval too; its law depends on steps and span, so it has two dimensions.
+
 Made by scripts/tables/ou_quantiles.py: seed 20251125, 200,000 paths for each row. Rows are STEPS,
 the number of transitions; columns are SPEEDS, the speed times the span (0 = a random walk).
 SPEED_p is the p % quantile of the root at the true speed, MEAN_90 the 90 % quantile of its size at

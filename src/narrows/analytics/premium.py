@@ -4,11 +4,10 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy.integrate import quad
-from scipy.special import erfcx
 
 from narrows.analytics.estimate import Estimate, unknown
-from narrows.analytics.nowcast import PremiumModel
+from narrows.analytics.ou import OU, half_life
+from narrows.analytics.passage import expected_passage_time, expected_premium_paid
 from narrows.core.arrays import Float1D
 from narrows.core.errors import ConfigError
 
@@ -21,30 +20,28 @@ class PremiumFit(NamedTuple):
 
     Attributes
     ----------
-    model : PremiumModel
-        NaN where it is not identified.
+    model : OU
+        Time in hours; NaN where it is not identified.
     half_life_h : Estimate
         Hours, with its 90 % interval.
     pairs : int
         Of neighbouring known premiums.
     """
 
-    model: PremiumModel
+    model: OU
     half_life_h: Estimate
     pairs: int
 
 
-NO_MODEL = PremiumModel(math.nan, math.nan, math.nan)
+NO_MODEL = OU(math.nan, math.nan, math.nan)
 
 
-def half_life(phi: float, step_h: float) -> float:
-    """Hours in which a deviation halves that keeps `phi` of itself over `step_h` hours.
+def speed_of(phi: float, step_h: float) -> float:
+    """Speed per hour of a process that keeps `phi` of a deviation over `step_h` hours.
 
-    inf if phi >= 1 (no reversion), NaN if phi <= 0 (not an Ornstein–Uhlenbeck process).
+    Not above 0 if phi >= 1 (no reversion), NaN if phi <= 0 (not an Ornstein–Uhlenbeck process).
     """
-    if not phi > 0.0:
-        return math.nan
-    return math.inf if phi >= 1.0 else step_h * math.log(2.0) / -math.log(phi)
+    return -math.log(phi) / step_h if phi > 0.0 else math.nan
 
 
 def half_life_between(phi: float, error: float, step_h: float) -> Estimate:
@@ -56,14 +53,14 @@ def half_life_between(phi: float, error: float, step_h: float) -> Estimate:
     if not (math.isfinite(phi) and math.isfinite(error)):
         return unknown("not identified: the premium does not vary")
     low, high = phi - NORMAL_90 * error, phi + NORMAL_90 * error
-    ends = [0.0 if one <= 0.0 else half_life(one, step_h) for one in (low, high)]
+    ends = [0.0 if one <= 0.0 else half_life(speed_of(one, step_h)) for one in (low, high)]
     if phi >= 1.0:
         return Estimate(math.inf, ends[0], math.inf, "not converging: no reversion is seen")
     if phi <= 0.0:
         reason = "not identified: a deviation is gone within one step"
         return Estimate(math.nan, 0.0, ends[1], reason)
     reason = "" if high < 1.0 else "not identified from above: a unit root is inside the interval"
-    return Estimate(half_life(phi, step_h), ends[0], ends[1], reason)
+    return Estimate(half_life(speed_of(phi, step_h)), ends[0], ends[1], reason)
 
 
 def fit_premium(premium: Float1D, bar_h: float) -> PremiumFit:
@@ -118,37 +115,10 @@ def fit_premium(premium: Float1D, bar_h: float) -> PremiumFit:
     return PremiumFit(model_of(phi, theta, math.sqrt(variance), bar_h), found, pairs)
 
 
-def model_of(phi: float, theta: float, shock: float, step_h: float) -> PremiumModel:
+def model_of(phi: float, theta: float, shock: float, step_h: float) -> OU:
     """The process whose steps of `step_h` hours are an AR(1): coefficient in (0, 1), mean, sd of a shock."""
-    kappa = -math.log(phi) / step_h
-    return PremiumModel(kappa, theta, shock * math.sqrt(2.0 * kappa / (1.0 - phi * phi)))
-
-
-def expected_passage_h(model: PremiumModel, start: float, stop: float) -> float:
-    """Expected time until an Ornstein–Uhlenbeck process at `start` first reaches `stop`.
-
-    ``(1/κ) ∫ (1 − Φ(z))/φ(z) dz`` between the two in standard deviations from the mean; exact. In
-    units of ``1 / kappa_h``.
-
-    References
-    ----------
-    Ricciardi and Sato (1988), First-passage-time density and moments of the Ornstein–Uhlenbeck process.
-    """
-    kappa, theta, sigma = (float(np.asarray(one)) for one in model)
-    if not (kappa > 0.0 and sigma > 0.0):
-        raise ConfigError(
-            f"kappa_h {kappa}, sigma_h {sigma}", "expected_passage_h", "give a process that reverts"
-        )
-    scale = math.sqrt(2.0 * kappa) / sigma
-    side = 1.0 if start >= stop else -1.0
-    low, high = side * (stop - theta) * scale, side * (start - theta) * scale
-    if not math.isfinite(low + high):
-        return math.nan
-    # Mills' ratio by the scaled erfc, which neither under- nor overflows on the way down
-    area, _ = quad(
-        lambda z: math.sqrt(math.pi / 2.0) * float(erfcx(z / math.sqrt(2.0))), low, high, epsabs=0.0
-    )
-    return float(area) / kappa
+    kappa = speed_of(phi, step_h)
+    return OU(kappa, theta, shock * math.sqrt(2.0 * kappa / (1.0 - phi * phi)))
 
 
 class ProfitSplit(NamedTuple):
@@ -172,16 +142,15 @@ class ProfitSplit(NamedTuple):
         return self.price + self.funding
 
 
-def expected_profit(
-    model: PremiumModel, entry: float, leave: float, level: float, slope: float
-) -> ProfitSplit:
+def expected_profit(model: OU, entry: float, leave: float, level: float, slope: float) -> ProfitSplit:
     """Split the expected profit into price convergence and funding.
 
-    ``(u − l) + c₁(u − l)/κ + (c₀ + c₁θ) E[τ]`` for funding that accrues at ``c₀ + c₁ P`` an hour.
+    ``(u − l) + c₀ E[τ] + c₁ E[∫P dt]`` for funding that accrues at ``c₀ + c₁ P`` an hour: see `passage`.
 
     Parameters
     ----------
-    model : PremiumModel
+    model : OU
+        Time in hours.
     entry, leave : float
         Premiums u > l at which the short is opened and closed.
     level, slope : float
@@ -191,13 +160,14 @@ def expected_profit(
     Raises
     ------
     ConfigError
-        If the entry is not above the exit, or the process does not revert.
+        If the entry is not above the exit, the process does not revert, or as `expected_passage_time`.
     """
     if not entry > leave:
         raise ConfigError(
             f"entry {entry}, exit {leave}", "expected_profit", "a short enters above where it leaves"
         )
-    hours = expected_passage_h(model, entry, leave)
-    kappa, theta, _ = (float(np.asarray(one)) for one in model)
-    gap = entry - leave
-    return ProfitSplit(gap, slope * gap / kappa + (level + slope * theta) * hours, hours)
+    if model.kappa <= 0.0:
+        raise ConfigError(f"kappa {model.kappa:g}", "expected_profit", "give a process that reverts")
+    hours = expected_passage_time(model, entry, leave)
+    funding = level * hours + slope * expected_premium_paid(model, entry, leave)
+    return ProfitSplit(entry - leave, funding, hours)

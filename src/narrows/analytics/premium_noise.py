@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from narrows.analytics.nowcast import PremiumModel
-from narrows.analytics.premium import FEWEST, NO_MODEL, half_life
+from narrows.analytics.ou import OU, OUArrays, half_life
+from narrows.analytics.premium import FEWEST, NO_MODEL, speed_of
 from narrows.core.arrays import Float1D, FloatArray, read_only
 from narrows.core.errors import ConfigError
 
@@ -23,8 +23,8 @@ class NoisyPremium(NamedTuple):
 
     Attributes
     ----------
-    model : PremiumModel
-        NaN where it is not identified.
+    model : OU
+        Time in hours; NaN where it is not identified.
     noise_sd : float
         Standard deviation of the noise of one bar, fraction.
     half_life_h : float
@@ -34,7 +34,7 @@ class NoisyPremium(NamedTuple):
         Empty, or why there is no model.
     """
 
-    model: PremiumModel
+    model: OU
     noise_sd: float
     half_life_h: float
     pairs: int
@@ -97,9 +97,9 @@ def fit_noisy_premium(premium: Float1D, bar_h: float, lag: int) -> NoisyPremium:
         return _none(pairs, "not identified: no slow premium is seen beyond the noise")
     kept = far / near
     variance = min(near / kept, whole)
-    kappa = -math.log(kept) / (lag * bar_h)
-    model = PremiumModel(kappa, theta, math.sqrt(2.0 * kappa * variance))
-    return NoisyPremium(model, math.sqrt(whole - variance), half_life(kept, lag * bar_h), pairs, "")
+    kappa = speed_of(kept, lag * bar_h)
+    model = OU(kappa, theta, math.sqrt(2.0 * kappa * variance))
+    return NoisyPremium(model, math.sqrt(whole - variance), half_life(kappa), pairs, "")
 
 
 @njit(cache=True)
@@ -136,7 +136,7 @@ def _kalman(
 
 
 def filtered(
-    premium: Float1D, bar_h: float, model: PremiumModel, noise_sd: float | FloatArray
+    premium: Float1D, bar_h: float, model: OU | OUArrays, noise_sd: float | FloatArray
 ) -> tuple[Float1D, Float1D]:
     """The slow premium at each bar and how far off it may be, from the bars up to it.
 
@@ -146,7 +146,7 @@ def filtered(
         Bars of one length without holes in time; NaN = not known, and the doubt grows.
     bar_h : float
     model, noise_sd
-        Of `fit_noisy_premium`; scalars, or arrays along the bars. NaN = no model yet.
+        Of `fit_noisy_premium`: one, or arrays along the bars. NaN = no model yet.
 
     Returns
     -------

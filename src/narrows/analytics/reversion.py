@@ -4,6 +4,9 @@ The t statistic of a lagged level is not normal: the slower the reversion, the f
 shifted to the left, so that the plain estimate looks too fast and its plain interval misses. Its law
 depends on the speed through one number, c, so the interval is the set of speeds whose own quantiles
 contain what was observed.
+
+It serves error corrections, whose regressions have lags and other gaps; an Ornstein–Uhlenbeck process by
+itself, at steps of any length, has its own table in `ou_quantiles`.
 """
 
 from typing import NamedTuple

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from narrows.analytics.ou import OUArrays
 from narrows.analytics.windows import TWO, minimum_of, table, window_stats
 from narrows.core.arrays import Float2D, Float3D, FloatArray, read_only
 from narrows.core.errors import ConfigError, DataError
@@ -30,29 +31,6 @@ class Regression(NamedTuple):
     intercept: FloatArray
     residual_std: FloatArray
     r_squared: FloatArray
-
-
-class Reversion(NamedTuple):
-    """``dX = κ(θ − X) dt + σ dW`` by least squares; NaN where the estimate does not revert.
-
-    Attributes
-    ----------
-    kappa : ndarray
-        Speed, per unit of `step`.
-    theta : ndarray
-        Where it reverts to, unit of the values.
-    sigma : ndarray
-        Volatility, unit of the values per square root of the unit of `step`.
-    """
-
-    kappa: FloatArray
-    theta: FloatArray
-    sigma: FloatArray
-
-    @property
-    def half_life(self) -> FloatArray:
-        """``ln 2 / κ``, in the unit of `step`."""
-        return np.divide(np.log(2.0), self.kappa)
 
 
 @njit(cache=True, error_model="numpy")
@@ -184,12 +162,13 @@ def rolling_correlation(y: FloatArray, x: FloatArray, window: int, minimum: int 
     return found.reshape(np.shape(y))
 
 
-def rolling_reversion(values: FloatArray, window: int, step: float, minimum: int | None = None) -> Reversion:
+def rolling_reversion(values: FloatArray, window: int, step: float, minimum: int | None = None) -> OUArrays:
     """Ornstein–Uhlenbeck parameters of the last `window` bars: least squares, the plug-in.
 
     Regresses each change on the level before it: conditional maximum likelihood of evenly sampled
-    values. The plug-in finds reversion too fast, even in a random walk: rank by it, and size by
-    an estimate with an interval.
+    values, as `ou_fit.most_likely_ou` finds it by search for steps of any length; in closed form here,
+    because there is one for every bar of every series. The plug-in finds reversion too fast, even in a
+    random walk: rank by it, and size by `ou_fit.fit_ou`, which has an interval.
 
     Parameters
     ----------
@@ -204,7 +183,7 @@ def rolling_reversion(values: FloatArray, window: int, step: float, minimum: int
 
     Returns
     -------
-    Reversion
+    OUArrays
         Arrays of the shape of `values`; NaN where ``0 < φ < 1`` does not hold.
 
     Raises
@@ -220,7 +199,7 @@ def rolling_reversion(values: FloatArray, window: int, step: float, minimum: int
     found = tuple(np.empty(wide.shape) for _ in range(3))
     for part in window_stats(read_only(level), read_only(change), window - 1, TWO):
         reversion_of(least, step, part.start, part.stop, part.first, part.known, part.stats, *found)
-    return Reversion(*(one.reshape(np.shape(values)) for one in found))
+    return OUArrays(*(one.reshape(np.shape(values)) for one in found))
 
 
 def check_step(step: float) -> None:

@@ -136,7 +136,10 @@ def _best_lag(level: Float1D, change: Float1D, most: int) -> int:
 
 @njit(cache=True)
 def _adf(values: Float1D, most: int) -> tuple[float, int]:
-    """t statistic of the lagged level, and the lags; NaN where the regression is singular."""
+    """t statistic of the lagged level, and the lags that AIC chooses; NaN where the regression is singular.
+
+    `many_series.adf_statistic` has it for many series with gaps and a lag that is given.
+    """
     spread = values.std()
     change = np.diff(values)
     roughness = change.std()

@@ -108,19 +108,16 @@ def _with_rule(
     clamp, share = clamp_of(rule), rule.interval_h / rule.formula_h
     reach = 1.5 * max(clamp.dead_band + abs(clamp.interest), np.nanmax(np.abs(found.premium), initial=0.0))
     grid = np.linspace(-reach, reach, 201)
-    inside = np.clip(
-        np.clip(clamp.interest, grid - clamp.dead_band, grid + clamp.dead_band), clamp.floor, clamp.cap
-    )
     pinned = np.abs(found.settled - clamp.interest * share) <= NEAR
     known = _with(
         found,
         clamp_premium=grid,
-        clamp_rate=inside * share,
+        clamp_rate=clamp.rate(grid) * share,
         pinned=float(pinned.mean()) if len(pinned) else math.nan,
         reason=fitted.half_life_h.reason,
     )
     recent = np.flatnonzero(np.isfinite(premium))
-    if math.isnan(fitted.model.kappa_h) or not len(recent):
+    if math.isnan(fitted.model.kappa) or not len(recent):
         return known
     last, elapsed, average, rate, rate_sd = float(premium[recent[-1]]), 0.0, 0.0, math.nan, math.nan
     if rule.style == "stamped":

@@ -14,7 +14,17 @@ from narrows.core.arrays import Float1D, FloatArray, Int1D
 from narrows.core.errors import ConfigError, DataError
 from narrows.core.time import HOUR_NS, iso
 
+Number = float | FloatArray
 Averaging = Literal["equal", "linear"]
+
+
+def clamped(premium: Number, interest: Number, dead_band: Number, floor: Number, cap: Number) -> FloatArray:
+    """``clip(clip(interest, P − dead band, P + dead band), floor, cap)``; worked out here only.
+
+    Numbers or arrays of one shape, fractions per interval of the formula; NaN where one is. Inside the
+    dead band the result is the interest, to the last bit.
+    """
+    return np.asarray(np.clip(np.clip(interest, premium - dead_band, premium + dead_band), floor, cap))
 
 
 @overload
@@ -57,7 +67,7 @@ def clamped_rate(
         raise ConfigError(
             f"dead band {dead_band} or cap {cap} is negative", "clamped_rate", "give fractions >= 0"
         )
-    rate = np.clip(np.clip(interest, premium - dead_band, premium + dead_band), -cap, cap)
+    rate = clamped(premium, interest, dead_band, -cap, cap)
     return rate if isinstance(premium, np.ndarray) else float(rate)
 
 
