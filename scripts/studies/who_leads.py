@@ -198,7 +198,7 @@ def figure(found: Sequence[Found], hour: Found) -> str:
             )
         )
         shown = [
-            (x(SAMPLING.index((one.bar_s, one.lags))), f"{one.bar_s:g}", one)
+            (x(SAMPLING.index((one.bar_s, one.lags))), f"{one.bar_s:g}".removeprefix("0"), one)
             for one in found
             if one.pair == pair
         ]

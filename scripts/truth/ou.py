@@ -169,6 +169,7 @@ between {lo:.3f} and {hi:.3f}. {verdict}
 |---|--:|--:|--:|--:|--:|--:|--:|
 {rows}
 
+- Half-life is kappa turned round, so its share is the same one.
 - *Point above truth* should be ½: the point is median-unbiased.
 - *Random walk not refuted*: share of runs whose half-life has no upper bound, and says so. Near a random walk that is the
   honest answer, not a failure.

@@ -257,29 +257,29 @@ def log_likelihood(
     return -0.5 * (count * math.log(2.0 * math.pi * sigma**2) + logs + squares / sigma**2)
 
 
-def _ends(profile: Float1D) -> tuple[float, float, float]:
-    """Best alpha and the ends of its 90 % interval; infinite where the profile never falls far enough."""
+def ends(profile: Float1D, fall: float) -> tuple[float, float, float]:
+    """Top of a profile over `ALPHAS` and where it has fallen by `fall`; infinite where it never does."""
     best = int(np.argmax(profile))
-    inside = profile >= profile[best] - _HALF_CHI2
-    ends = []
+    inside = profile >= profile[best] - fall
+    found = []
     for rows, edge in ((range(best, -1, -1), -math.inf), (range(best, len(profile)), math.inf)):
         beyond = next((n for n in reversed(rows) if inside[n]), best)
         outer = beyond + (1 if edge > 0.0 else -1)
         if not 0 <= outer < len(profile):
-            ends.append(edge)
+            found.append(edge)
             continue
-        way = (profile[beyond] - profile[best] + _HALF_CHI2) / (profile[beyond] - profile[outer])
-        ends.append(float(ALPHAS[beyond] + way * (ALPHAS[outer] - ALPHAS[beyond])))
+        way = (profile[beyond] - profile[best] + fall) / (profile[beyond] - profile[outer])
+        found.append(float(ALPHAS[beyond] + way * (ALPHAS[outer] - ALPHAS[beyond])))
     value = float(ALPHAS[best])
     if 0 < best < len(profile) - 1:
         before, top, after = profile[best - 1 : best + 2]
         value += 0.5 * (before - after) / (before - 2.0 * top + after) * float(ALPHAS[1] - ALPHAS[0])
-    return value, ends[0], ends[1]
+    return value, found[0], found[1]
 
 
 def _said(profile: Float1D) -> Estimate:
     """The estimate that a profile gives, and what is wrong with it."""
-    value, low, high = _ends(profile)
+    value, low, high = ends(profile, _HALF_CHI2)
     if math.isinf(low) or math.isinf(high):
         sides = (
             "on either side"

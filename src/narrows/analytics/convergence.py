@@ -7,13 +7,12 @@ expiry is in any unit, one throughout. A deviation is what is left of the gap af
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import stdtrit
 
-from narrows.analytics.bridge import ALPHAS, Speed, observed
+from narrows.analytics.bridge import ALPHAS, Speed, ends, observed
 from narrows.analytics.estimate import Estimate, unknown
 from narrows.core.arrays import Float1D, Float2D, Int1D
 from narrows.core.errors import ConfigError
@@ -130,9 +129,9 @@ def pool(speeds: Sequence[Speed]) -> Pooled:
     Notes
     -----
     mu and omega maximise the marginal likelihood ``Π ∫ L_c(a) N(a; mu, omega²) da``. The 90 % interval of
-    mu is of the score, clustered by cycle: {mu: the t of the cycles' scores at mu, omega at its best
-    there, is no farther out than Student's with cycles − 1}. Under normal errors of one size it is exact
-    whatever omega is. The interval of omega is of the profile likelihood. The posterior of a cycle is
+    mu is of the profile over omega, whose fall is taken from Student's t with cycles − 1 in place of the
+    normal: exact where cycles differ by more than their errors, cautious where they do not. That of omega
+    is of its own profile. The posterior of a cycle is
     averaged over mu and omega under flat priors: at the best mu and omega alone its interval would be too
     short by far, since a few cycles often give omega = 0.
     """
@@ -142,7 +141,7 @@ def pool(speeds: Sequence[Speed]) -> Pooled:
         return Pooled(unknown(reason), unknown(reason), tuple(one.alpha for one in speeds))
     likelihoods = np.exp(np.array([one.log_likelihood for one in taking]))
     marginal = np.array([_marginal(likelihoods, omega).sum(axis=0) for omega in _OMEGAS])
-    mu = _mean(likelihoods, np.argmax(marginal, axis=0), int(np.argmax(marginal.max(axis=0))))
+    mu = _mean(marginal.max(axis=0), len(taking))
     omega = _spread(marginal.max(axis=1))
     if not mu.known:
         return Pooled(mu, omega, tuple(one.alpha for one in speeds))
@@ -163,32 +162,13 @@ def _marginal(likelihoods: Float2D, omega: float) -> Float2D:
     return logs
 
 
-def _mean(likelihoods: Float2D, widest: Int1D, best: int) -> Estimate:
-    """mu at its best, with the interval of its clustered score; `widest` has the best omega of each mu."""
-    scores = np.empty_like(likelihoods)
-    for place in set(widest.tolist()):
-        here = widest == place
-        slopes = np.asarray(np.gradient(_marginal(likelihoods, float(_OMEGAS[place])), _STEP, axis=1))
-        scores[:, here] = slopes[:, here]
-    count = len(likelihoods)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        t = np.sqrt(count) * scores.mean(axis=0) / scores.std(axis=0, ddof=1)
-    bound = float(stdtrit(count - 1, 0.95))
-    low = _crossing(t, bound, range(best, -1, -1))
-    high = _crossing(-t, bound, range(best, len(ALPHAS)))
+def _mean(profile: Float1D, count: int) -> Estimate:
+    """mu at its best, with the ends of its profile interval for `count` cycles."""
+    fall = 0.5 * count * math.log1p(float(stdtrit(count - 1, 0.95)) ** 2 / (count - 1))
+    value, low, high = ends(profile, fall)
     if math.isinf(low) or math.isinf(high):
         return Estimate(math.nan, low, high, "not identified: the cycles together do not bound mu")
-    around = slice(best - 1, best + 2)
-    return Estimate(float(np.interp(0.0, -t[around], ALPHAS[around])), low, high)
-
-
-def _crossing(t: Float1D, bound: float, rows: range) -> float:
-    """Where t, read along `rows`, first rises over the bound; infinite if it never does."""
-    for before, after in pairwise(rows):
-        if t[after] > bound:
-            way = (bound - t[before]) / (t[after] - t[before])
-            return float(ALPHAS[before] + way * (ALPHAS[after] - ALPHAS[before]))
-    return math.inf * rows.step
+    return Estimate(value, low, high)
 
 
 def _spread(profile: Float1D) -> Estimate:

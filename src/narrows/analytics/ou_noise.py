@@ -159,7 +159,7 @@ def fit_noisy_ou(values: FloatArray, time: FloatArray) -> NoisyOUFit:
     Notes
     -----
     Interval as in `fit_ou`, from the likelihood with the noise maximised out as well; the table was
-    made without noise. Ten to fifty times slower than `fit_ou`. Much noise and few bars widen the
+    made without noise. Ten to twenty times slower than `fit_ou`. Much noise and few bars widen the
     interval, rightly; for coverage see docs/coverage/ou.md.
 
     References
