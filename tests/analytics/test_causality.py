@@ -112,7 +112,8 @@ def premiums(m: Market) -> Float1D:
 
 def rates(m: Market) -> Float1D:
     """What these settle at, one an interval."""
-    return np.clip(1.0, premiums(m) - 5.0, premiums(m) + 5.0)
+    settled: Float1D = np.clip(1.0, premiums(m) - 5.0, premiums(m) + 5.0)
+    return settled
 
 
 def panel(m: Market) -> Panel:
@@ -159,7 +160,7 @@ def perpetual_band(m: Market) -> tuple[Any, ...]:
 
 
 def dated_band(m: Market) -> tuple[Any, ...]:
-    years = (100.0 - np.arange(len(m.x))) / 8760.0
+    years: Float1D = (100.0 - np.arange(float(len(m.x)))) / 8760.0
     return fairvalue.dated_band(
         m.x[:, 0], years, FINANCING, spot_cost=1e-3, future_cost=1e-3, exit_cost=1e-3
     )[:3]
@@ -167,7 +168,7 @@ def dated_band(m: Market) -> tuple[Any, ...]:
 
 def cycle(m: Market) -> Float1D:
     """A contract on its way, on the grid of the bars; three bars of five known."""
-    left = 200.0 - np.arange(len(m.x))
+    left: Float1D = 200.0 - np.arange(float(len(m.x)))
     known = np.arange(len(m.x)) % 5 < 3
     return convergence.aligned(left, np.where(known, m.y[:, 0], np.nan), left, 1.0)
 

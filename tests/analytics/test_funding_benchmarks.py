@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from narrows.analytics.funding_benchmarks import (
@@ -41,6 +41,7 @@ def test_a_forecast_is_least_squares_on_all_before(row: int) -> None:
     assert found[row] == pytest.approx(by_hand, rel=1e-7)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 100), st.integers(1, 239))
 def test_later_rates_change_no_bit(seed: int, cut: int) -> None:
     rates = rates_with_holes(seed)

@@ -274,7 +274,8 @@ def ends(profile: Float1D, fall: float) -> tuple[float, float, float]:
     if 0 < best < len(profile) - 1:
         before, top, after = profile[best - 1 : best + 2]
         value += 0.5 * (before - after) / (before - 2.0 * top + after) * float(ALPHAS[1] - ALPHAS[0])
-    return value, found[0], found[1]
+    # a top narrower than the grid is no parabola on it
+    return float(min(max(value, found[0]), found[1])), found[0], found[1]
 
 
 def _said(profile: Float1D) -> Estimate:

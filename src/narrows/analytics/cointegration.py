@@ -121,6 +121,13 @@ def _complete(values: Float1D | Float2D, what: str) -> Float1D | Float2D:
     return found
 
 
+def _random(values: Float1D, what: str) -> None:
+    """Refuse a series that follows a curve, or moves by rounding only: statistics of it are of no noise."""
+    if math.isnan(convergence(values).adf):
+        what = f"{what} does not move, or its changes repeat each other"
+        raise DataError(what, _WHERE, "leave it out: without noise nothing can be tested")
+
+
 def _pair(first: Float1D, second: Float1D) -> Float2D:
     if len(first) != len(second):
         what = f"{len(first)} prices of one leg, {len(second)} of the other"
@@ -150,6 +157,7 @@ def adf(values: Float1D, trend: Trend = "c", lags: int | None = None) -> UnitRoo
     MacKinnon (1994, 2010) for the p-value and the critical values at this sample size.
     """
     found = _complete(values, "the series")
+    _random(found.ravel(), "the series")
     statistic, pvalue, used, _, critical, *_ = adfuller(
         found, maxlag=lags, regression=trend, autolag="AIC" if lags is None else None, result_object=False
     )
@@ -163,6 +171,7 @@ def kpss(values: Float1D, trend: Trend = "c", lags: int | None = None) -> UnitRo
     and Ooms (1998) if not given. The table ends at 1 and 10 %, where the p-value is a bound.
     """
     found = _complete(values, "the series")
+    _random(found.ravel(), "the series")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InterpolationWarning)  # the docstring says it
         statistic, pvalue, used, critical = statsmodels_kpss(
@@ -249,6 +258,8 @@ def _independent(prices: Float2D) -> None:
         off = (values - values.mean(axis=0)) / np.maximum(values.std(axis=0), np.finfo(float).tiny)
         if np.linalg.matrix_rank(off, tol=1e-9 * math.sqrt(off.size)) < prices.shape[1]:
             raise DataError("the legs are multiples of each other", _WHERE, "nothing is left to test")
+    for column in prices.T:
+        _random(column, "a leg")
 
 
 def johansen(prices: Float2D, lags: int = 1) -> Johansen:

@@ -22,13 +22,15 @@ _NORMAL = 1.6448536269514722  # 95 % of the normal law
 _LEAST = 50  # rows of the regression
 _EACH = 5  # rows that each regressor needs
 _ALIKE = 1e-10  # smallest eigenvalue of the correlations of regressors that are not one regressor
+_ROUNDING = 1e-20  # of a leg's squared changes: less is left of them than rounding leaves
 _WHERE = "error correction"
-_FITTED, _FEW, _CONSTANT, _SINGULAR = range(4)
+_FITTED, _FEW, _CONSTANT, _SINGULAR, _EXACT = range(5)
 _A1, _A2, _V11, _V12, _V22, _O11, _O12, _O22, _SCALE, _ROWS = range(10)
 _WORDS = {
     _FEW: "not identified: {rows:.0f} bars where both legs and their past are known, too few for {lags} lags",
     _CONSTANT: "not identified: the gap or a leg does not move",
     _SINGULAR: "not identified: the regressors repeat each other",
+    _EXACT: "not identified: a leg follows from the past without any noise",
 }
 
 
@@ -163,6 +165,9 @@ def _fit(prices: Float2D, lags: int, robust: bool, out: Float1D) -> int:
     coefficients = inverse @ (left.T @ right)
     rest = right - left @ coefficients
     omega = rest.T @ rest / rows
+    for leg in range(2):
+        if not omega[leg, leg] > _ROUNDING * (right[:, leg] ** 2).mean():
+            return _EXACT
     if not omega[0, 0] * omega[1, 1] - omega[0, 1] ** 2 > 1e-12 * omega[0, 0] * omega[1, 1]:
         return _SINGULAR
     if robust:

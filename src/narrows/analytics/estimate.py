@@ -3,6 +3,10 @@
 import math
 from typing import NamedTuple
 
+import numpy as np
+
+from narrows.core.arrays import Float1D
+
 
 class Estimate(NamedTuple):
     """What data say about one parameter.
@@ -27,6 +31,11 @@ class Estimate(NamedTuple):
     def known(self) -> bool:
         """Whether there is a finite value between finite ends."""
         return all(map(math.isfinite, self[:3]))
+
+
+def constant(values: Float1D) -> bool:
+    """Whether numbers differ by rounding only, or so little that their squares vanish; none is NaN."""
+    return bool(np.ptp(values) <= max(64.0 * np.finfo(np.float64).eps * np.abs(values).max(), 1e-140))
 
 
 def unknown(reason: str) -> Estimate:

@@ -216,7 +216,8 @@ def perpetual_band(
     lowest, _ = funding_inverse(low_rate, **constants)
     _, highest = funding_inverse(high_rate, **constants)
     between = funding_inverse(0.5 * np.add(low_rate, high_rate), **constants)
-    return Band(*np.broadcast_arrays(lowest - cost, _middle(*between), highest + cost))
+    lo, fair, hi = np.broadcast_arrays(lowest - cost, _middle(*between), highest + cost)
+    return Band(lo, fair, hi)
 
 
 def _middle(low: FloatArray, high: FloatArray) -> FloatArray:

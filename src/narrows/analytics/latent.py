@@ -14,7 +14,7 @@ from numba import njit
 from scipy.optimize import minimize
 
 from narrows.analytics.clamp import Clamp, clamp_of, clamped_moments
-from narrows.analytics.estimate import Estimate, unknown
+from narrows.analytics.estimate import Estimate, constant, unknown
 from narrows.analytics.premium import half_life_between
 from narrows.core.arrays import Float1D, Float2D, FloatArray, Int1D
 from narrows.core.errors import DataError
@@ -69,6 +69,9 @@ def _told(rates: Float1D, rule: FundingRule) -> tuple[Float1D, Int1D, Clamp]:
         row = int(np.flatnonzero(bounds)[0])
         where = f"latent premium, rate {row}"
         raise DataError(f"{rates[row]} is beyond the rule's cap or floor", where, "use the rule of that time")
+    if np.isinf(scaled).any():
+        row = int(np.flatnonzero(np.isinf(scaled))[0])
+        raise DataError("an infinite rate", f"latent premium, rate {row}", "give NaN for not known")
     says = np.where(np.isnan(scaled), NOTHING, KNOWN)
     says = np.where(scaled >= clamp.cap - near, ABOVE, says)
     says = np.where(scaled <= clamp.floor + near, BELOW, says)
@@ -197,7 +200,7 @@ def fit_latent(rates: Float1D, rule: FundingRule) -> LatentFit:
     Returns
     -------
     LatentFit
-        NaN with a reason where too few rates are outside the dead band.
+        NaN with a reason where too few rates are outside the dead band, or the likelihood has no top.
 
     Notes
     -----
@@ -207,12 +210,12 @@ def fit_latent(rates: Float1D, rule: FundingRule) -> LatentFit:
     Raises
     ------
     DataError
-        If a rate is beyond the rule's cap or floor.
+        If a rate is infinite or beyond the rule's cap or floor.
     """
     known, says, _ = _told(rates, rule)
     count, seen = int((says != NOTHING).sum()), known[says == KNOWN]
     pinned = float((says == BAND).sum()) / count if count else math.nan
-    if len(seen) < FEWEST or float(np.ptp(seen)) == 0.0:
+    if len(seen) < FEWEST or constant(seen):
         reason = f"not identified: {len(seen)} rates lie outside the dead band, {FEWEST} that vary are needed"
         return LatentFit(math.nan, math.nan, math.nan, unknown(reason), pinned, count)
     unit = float(seen.std()) + max(rule.clamp, 0.0)
@@ -229,6 +232,9 @@ def fit_latent(rates: Float1D, rule: FundingRule) -> LatentFit:
     )
     phi, theta, shock = _from_free(found.x, unit)
     error = _error_of_first(cost, found.x) * (1.0 - phi * phi)
+    if not math.isfinite(error):
+        reason = "not identified: the likelihood has no top, the premium runs away or follows a curve"
+        return LatentFit(math.nan, math.nan, math.nan, unknown(reason), pinned, count)
     return LatentFit(phi, theta, shock, half_life_between(phi, error, rule.interval_h), pinned, count)
 
 

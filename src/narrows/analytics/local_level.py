@@ -7,6 +7,7 @@ import numpy as np
 from numba import njit
 from scipy.optimize import minimize_scalar
 
+from narrows.analytics.estimate import constant
 from narrows.analytics.ou import known_sample
 from narrows.analytics.windows import table
 from narrows.core.arrays import Float1D, Float2D, FloatArray, read_only
@@ -172,7 +173,7 @@ def fit_local_level(values: FloatArray, time: FloatArray) -> LocalLevel:
     if len(sample.values) < LEAST_VALUES:
         reason = f"not identified: {len(sample.values)} known values, {LEAST_VALUES} are needed"
         return LocalLevel(math.nan, math.nan, math.nan, reason)
-    if np.ptp(sample.values) == 0.0:
+    if constant(sample.values):
         return LocalLevel(math.nan, math.nan, math.nan, "not identified: the values never change")
     wide, step = table(sample.values), np.diff(sample.time)
     scale = float(np.median(step))

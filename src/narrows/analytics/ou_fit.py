@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import chdtri
 
-from narrows.analytics.estimate import Estimate, unknown
+from narrows.analytics.estimate import Estimate, constant, unknown
 from narrows.analytics.ou import OU, Sample, half_life, known_sample
 from narrows.analytics.ou_profile import (
     SLOWEST,
@@ -104,8 +104,7 @@ def unusable(values: Float1D) -> str:
     if len(values) <= LEAST_STEPS:
         return f"not identified: {len(values)} known values, {LEAST_STEPS + 1} are needed"
     moves = np.diff(values)
-    # numbers that differ by rounding only, or whose squares would vanish, are constant
-    if np.ptp(values) <= max(64.0 * np.finfo(np.float64).eps * np.abs(values).max(), 1e-140):
+    if constant(values):
         return "not identified: the values never change"
     if np.ptp(moves) <= 1e-9 * np.abs(moves).max():
         return "not identified: the values lie on a straight line"

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from narrows.analytics.estimate import constant
 from narrows.analytics.ou import OU, OUArrays, half_life
 from narrows.analytics.premium import FEWEST, NO_MODEL, speed_of
 from narrows.core.arrays import Float1D, FloatArray, read_only
@@ -93,7 +94,7 @@ def fit_noisy_premium(premium: Float1D, bar_h: float, lag: int) -> NoisyPremium:
     if pairs < FEWEST:
         return _none(pairs, f"not identified: {pairs} pairs {2 * lag} bars apart, {FEWEST} are needed")
     whole, near, far = (_together(deviation, one) for one in (0, lag, 2 * lag))
-    if not 0.0 < far < near:
+    if constant(known) or not 0.0 < far < near:
         return _none(pairs, "not identified: no slow premium is seen beyond the noise")
     kept = far / near
     variance = min(near / kept, whole)

@@ -21,6 +21,7 @@ STATES = (NOT_IDENTIFIED, CONVERGING, NOT_CONVERGING)  # the codes of a rolling 
 
 _LEAST = 50  # bars without a gap that a decision needs
 _PIVOT = 1e-11  # of a standardised column: less is left of it than rounding leaves
+_FLAT = 1e-14  # of a log gap: the logarithms it is the difference of are rounded by as much
 _WHERE = "unit root"
 _ADF = {  # MacKinnon (2010), table 2, constant, one series: level → β∞, β1, β2, β3
     0.01: (-3.43035, -6.5393, -16.786, -79.433),
@@ -143,7 +144,7 @@ def _adf(values: Float1D, most: int) -> tuple[float, int]:
     spread = values.std()
     change = np.diff(values)
     roughness = change.std()
-    if not (spread > 0.0 and roughness > 1e-12 * spread):
+    if not (spread > _FLAT * max(1.0, abs(values.mean())) and roughness > 1e-12 * spread):
         return np.nan, 0
     level, change = (values - values.mean()) / spread, change / roughness
     lags = _best_lag(level, change, most)
