@@ -1,5 +1,6 @@
 """`narrows study`."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,7 @@ from cyclopts import Parameter
 from narrows.catalog import load_desk, load_panel
 from narrows.cli.render import number, out, percent, print_json, print_table
 from narrows.report.study import headline, study_summary, verdict, write_study
-from narrows.report.study_figures import told
+from narrows.report.study_figures import lasting, shared, told
 from narrows.research.study import study as run_study
 
 
@@ -49,15 +50,15 @@ def study(
     now = found.equilibrium
     rows = [
         ("does it revert?", verdict(found)),
-        ("half-life of the gap", told(now.half_life_h, "h")),
-        ("half-life of the correction", told(now.correction_half_life_h, "h")),
+        ("half-life of the gap", lasting(now.half_life_h, found.bar_h)),
+        ("half-life of the correction", lasting(now.correction_half_life_h, found.bar_h)),
     ]
     if found.expiry is not None:
         rows += [
             ("speed of the cycles, 1 = evenly", told(found.expiry.speed, "")),
-            ("halves, on its way to delivery, in", f"{number(found.expiry.halving_h / 24.0)} days"),
+            ("halves, on its way to delivery, in", _days(found.expiry.halving_h)),
         ]
-    rows += [(f"{one.leg} closes a bar", told(one.share, "of the gap")) for one in now.legs]
+    rows += [(f"share of the gap that {one.leg} closes a bar", shared(one.share)) for one in now.legs]
     for one in found.funding:
         rows += [
             (f"{one.instrument} pinned at its interest", percent(one.pinned, 0)),
@@ -65,3 +66,7 @@ def study(
         ]
     print_table("Study", ("", ""), rows)
     out.print(f"Report: {path}")
+
+
+def _days(hours: float) -> str:
+    return f"{number(hours / 24.0)} days" if math.isfinite(hours) else "not identified"

@@ -1,6 +1,7 @@
 """The convergence study of one spread as one HTML file: the gap, whether and when it closes, who does it."""
 
 import math
+import re
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,21 @@ from narrows.report.figure import Figure
 from narrows.report.html import contents, part, section_html
 from narrows.report.numbers import count, percent
 from narrows.report.page import document, drawing, write
-from narrows.report.study_figures import ahead, arrows, clamp, cycles, fan, gap_in_band, half_lives, told
+from narrows.report.study_figures import (
+    ahead,
+    arrows,
+    clamp,
+    cycles,
+    fan,
+    gap_in_band,
+    half_lives,
+    lasting,
+    shared,
+    told,
+)
 from narrows.report.table import Table
 
+_TESTS = re.compile(r"[;:] ADF")  # the figures of the tests, which a headline leaves to the table
 _PARTS = {
     "gap": "Is the gap abnormal?",
     "close": "Will it close, and when?",
@@ -42,11 +55,14 @@ def headline(study: Study) -> str:
 
 def _closing(study: Study) -> str:
     if study.expiry is not None and math.isfinite(study.expiry.halving_h):
+        if study.spread.kind == "calendar" and study.spread.legs[0].instrument.kind == "future":
+            days = f"{study.expiry.halving_h / 24.0:.1f} days"
+            return f"the far contract's own gap to spot should halve in {days}"
         return f"on its way to delivery it should halve in {study.expiry.halving_h / 24.0:.1f} days"
     found = study.equilibrium
     if found.state == "converging" and found.half_life_h.known:
-        return f"a deviation halves in {told(found.half_life_h, 'h')}"
-    return verdict(study)
+        return f"a deviation halves in {lasting(found.half_life_h, study.bar_h)}"
+    return _TESTS.split(verdict(study))[0]
 
 
 def verdict(study: Study) -> str:
@@ -67,8 +83,11 @@ def _figures(*placed: str) -> str:
     return f'<div class="figures">{"".join(placed)}</div>'
 
 
-def _row(name: str, found: Estimate, unit: str) -> tuple[str, str, str]:
-    return (name, told(found, unit), found.reason if math.isfinite(found.value) else "")
+def _row(name: str, found: Estimate, bar_h: float) -> tuple[str, str, str]:
+    if not math.isfinite(found.value):
+        state, _, why = (found.reason or "not known").partition(": ")
+        return name, state, why
+    return name, lasting(found, bar_h), found.reason
 
 
 def _cycles_table(study: Study) -> Table:
@@ -98,10 +117,10 @@ def _equilibrium_table(study: Study) -> Table:
     found = study.equilibrium
     rows = [
         ("does it revert?", found.state, found.reason.removeprefix(f"{found.state}: ")),
-        _row("half-life of the gap", found.half_life_h, "h"),
-        _row("half-life of the correction", found.correction_half_life_h, "h"),
+        _row("half-life of the gap", found.half_life_h, study.bar_h),
+        _row("half-life of the correction", found.correction_half_life_h, study.bar_h),
     ]
-    if found.worst_bar_ns:
+    if found.worst_bar_ns and math.isfinite(found.worst_bar_influence):
         rows.append(
             (
                 "most telling bar",
@@ -114,7 +133,7 @@ def _equilibrium_table(study: Study) -> Table:
 
 def _leads_table(study: Study) -> Table:
     rows = tuple(
-        (one.leg, told(one.share, "of the gap"), _bounds(one.leads_lo, one.leads_hi), percent(one.leads, 0))
+        (one.leg, shared(one.share), _bounds(one.leads_lo, one.leads_hi), percent(one.leads, 0))
         for one in study.equilibrium.legs
     )
     note = (
@@ -154,7 +173,6 @@ def _funding_table(study: Study) -> Table:
                 else "–",
                 end,
                 even if not math.isnan(one.break_even_h) else "–",
-                one.reason,
             )
         )
     head = (
@@ -164,10 +182,10 @@ def _funding_table(study: Study) -> Table:
         "running interval, 90 %",
         "to the horizon, 90 %",
         "pays for a round trip",
-        "",
     )
     note = f"To a short. One round trip of both legs costs {to_bps(study.round_trip):.1f} bp."
-    return Table("Funding", head, tuple(rows), 7, note)
+    note += "".join(f" {one.instrument}: {one.reason}." for one in study.funding if one.reason)
+    return Table("Funding", head, tuple(rows), 6, note)
 
 
 def _body(study: Study) -> str:
@@ -180,20 +198,20 @@ def _body(study: Study) -> str:
     windows = bool(study.equilibrium.half_lives)
     close = [_placed(half_lives(study))] if windows else []
     close.append(_placed(fan(study), wide=not windows))
-    tables = [section_html(_equilibrium_table(study), "prose")]
+    tables = [section_html(_equilibrium_table(study), "words")]
     if expiry is not None:
         close.insert(0, _placed(cycles(expiry), wide=True))
-        tables.insert(0, section_html(_cycles_table(study), "prose"))
+        tables.insert(0, section_html(_cycles_table(study)))
     chapters = {
         "gap": _figures(_placed(gap_in_band(study), wide=True)),
         "close": _figures(*close) + "".join(tables),
-        "who": _figures(_placed(arrows(study), wide=True)) + section_html(_leads_table(study), "prose"),
+        "who": _figures(_placed(arrows(study), wide=True)) + section_html(_leads_table(study)),
         "funding": "",
         "trust": "<ul>" + "".join(f"<li>{escape(note)}</li>" for note in study.notes) + "</ul>",
     }
     if study.funding:
         drawn = [_placed(draw(one)) for one in study.funding for draw in (clamp, ahead)]
-        chapters["funding"] = _figures(*drawn) + section_html(_funding_table(study), "prose")
+        chapters["funding"] = _figures(*drawn) + section_html(_funding_table(study))
     shown = {name: title for name, title in _PARTS.items() if chapters[name]}
     return "".join(
         (

@@ -25,6 +25,7 @@ from narrows.report.figure import (
     plain_axis,
     side,
 )
+from narrows.report.numbers import count
 from narrows.report.thin import extremes, packed
 
 BLUE, ORANGE = SERIES[0], SERIES[1]
@@ -140,7 +141,9 @@ def cycles(found: Expiry) -> Figure:
             }
         )
     delivered = [one for one in found.cycles if one.delivered]
-    caption = f"{len(found.cycles)} contracts, {len(delivered)} of them delivered; basis points over spot."
+    caption = (
+        f"{count(len(found.cycles), 'contract')}, {len(delivered)} delivered; basis points from fair value."
+    )
     about = (
         "Each line is one contract on its way to delivery, aligned by the days that are left. Whatever the "
         "gap was, at zero it must be gone: the future is settled on the index. The shaded band is where the "
@@ -243,7 +246,8 @@ def half_lives(study: Study) -> Figure:
     found = study.equilibrium
     ends = [end for one in found.half_lives for end in one[:3] if 0.0 < end < math.inf] or [1.0]
     top = 1.6 * max(ends)
-    caption = f"Hours for a deviation to halve, 90 % intervals. All bars: {told(found.half_life_h, 'h')}."
+    now = lasting(found.half_life_h, study.bar_h)
+    caption = f"Hours for a deviation to halve, 90 % intervals. Last 90 days: {now}."
     about = (
         "Each bar is one window of the history. A long interval is the honest answer to a short window: the "
         "plain estimate is biased towards fast reversion. A triangle means that the data do not exclude that "
@@ -281,7 +285,9 @@ def arrows(study: Study) -> Figure:
         data.append(_dots([value], [one.leg], dot, showlegend=False, hovertemplate=hover))
         notes.append(_arrow(value, one.leg, colour))
     caption = f"Per cent of the gap that each leg closes in a bar of {study.bar_h:g} h; shaded: 90 %. "
-    caption += f"Half-life of the correction: {told(study.equilibrium.correction_half_life_h, 'h')}."
+    caption += (
+        f"Half-life of the correction: {lasting(study.equilibrium.correction_half_life_h, study.bar_h)}."
+    )
     about = (
         "An arrow to the right: that leg moves towards the other when they are apart. The leg that moves is "
         "the one that was mispriced; the leg that stays leads. Trade the one that moves with patience and "
@@ -325,7 +331,7 @@ def fan(study: Study) -> Figure:
         data.append(curve(ahead, middle, every, name="median", line={"color": ORANGE, "width": 2}))
         caption = f"Basis points; {found.fan_h[-1]:.0f} hours from {iso(int(study.time_ns[-1]))} on."
     else:
-        caption = f"Basis points. No forecast: {found.reason}."
+        caption = f"Basis points. No forecast: {_no_fan(study)}."
     about = (
         "Left the gap as it was, right where it is expected to be: the line is the middle of all paths, the "
         "shaded areas hold half of them and nine in ten. The parameters are taken as known, so the true "
@@ -335,6 +341,16 @@ def fan(study: Study) -> Figure:
     span = [iso(int(study.time_ns[recent[0]])), iso(int(end))]
     layout = frame(340, xaxis=_date(study, range=span), yaxis=plain_axis(title=side("bp"), hoverformat=".1f"))
     return Figure("fan", "Where the gap is expected to go", caption, tuple(data), layout, about)
+
+
+def _no_fan(study: Study) -> str:
+    """Why nothing is forecast."""
+    first = study.spread.legs[0].instrument
+    if study.expiry is None:
+        return study.equilibrium.half_life_h.reason or study.equilibrium.reason
+    if first.kind == "future":
+        return "two contracts, each on its own way to delivery; the cycles show both"
+    return study.expiry.reason or "the speed of this contract is not identified"
 
 
 def ahead(found: Funding) -> Figure:
@@ -385,7 +401,20 @@ def told(found: Estimate, unit: str) -> str:
         if math.isfinite(found.hi)
         else f"from {_short(found.lo)}, no upper end"
     )
-    return f"{_short(found.value)} {unit} ({ends})"
+    return f"{_short(found.value)}{unit and f' {unit}'} ({ends})"
+
+
+def lasting(found: Estimate, bar_h: float) -> str:
+    """A half-life in words; what is over within a bar cannot be told more closely than that."""
+    if found.known and found.hi < bar_h:
+        return f"less than a bar of {bar_h:g} h"
+    return told(found, "h")
+
+
+def shared(found: Estimate) -> str:
+    """A share of the gap in words: 5.1 % (−2.0 to 12.2)."""
+    value, low, high = (100.0 * one for one in found[:3])
+    return told(Estimate(value, low, high, found.reason), "%")
 
 
 def _short(value: float) -> str:

@@ -8,7 +8,7 @@ from narrows.analytics.basis import basis_rate
 from narrows.analytics.equilibrium import error_correction
 from narrows.analytics.estimate import Estimate
 from narrows.analytics.fairvalue import band, outside
-from narrows.analytics.ou import transition
+from narrows.analytics.ou import OU, transition
 from narrows.analytics.ou_fit import OUFit, fit_ou
 from narrows.analytics.study import Correction, Equilibrium, Study
 from narrows.analytics.unitroot import convergence
@@ -20,7 +20,7 @@ from narrows.core.spread import Spread, spreads
 from narrows.core.time import HOUR_NS
 from narrows.research.fair import costs_of, financing_of
 from narrows.research.study_expiry import Outlook, expiry_of
-from narrows.research.study_funding import funding_of
+from narrows.research.study_funding import funding_of, tamed_moments
 from narrows.sim.inputs import prepared
 from narrows.sim.layout import layout
 from narrows.sim.terms import rules_of
@@ -92,9 +92,11 @@ def _studied(desk: Desk, spread: Spread, panel: Panel, history: Panel) -> Study:
     round_trip = 2.0 * (costs.first + costs.second)
     notes = [*_words(spread, fair.reason, round_trip), *panel.notes]
     expiry, outlook = None, None
-    if spread.expiry_ns:
+    if runs_off(spread):
         expiry, outlook, anchor = expiry_of(spread, history, financing, costs)
         notes.append(f"dated contracts are compared with {anchor}")
+        if spread.legs[0].instrument.kind == "future":
+            outlook = None  # of the far contract over spot, which is not this gap
     borrow = float(np.max(np.asarray(financing.borrow)))
     paid = [
         funding_of(one, panel, rules_of(desk), round_trip, borrow, desk.risk.horizon_h)
@@ -118,12 +120,17 @@ def _studied(desk: Desk, spread: Spread, panel: Panel, history: Panel) -> Study:
     )
 
 
+def runs_off(spread: Spread) -> bool:
+    """Whether the gap is carried to delivery; that of parity is none from the start."""
+    return bool(spread.expiry_ns) and spread.kind != "parity"
+
+
 def _words(spread: Spread, reason: str, round_trip: float) -> list[str]:
     found = [
         f"the gap is {spread.legs[1].instrument.id} over {spread.legs[0].instrument.id} − 1, at the closes",
         f"fees and half spreads of both legs, in and out, are {1e4 * round_trip:.1f} bp; no depth is counted",
         "intervals are 90 %; what is forecast takes the parameters as known, and shocks as Gaussian",
-        "reversion is judged, and the premium's model fitted, in the last 90 days",
+        "reversion, premium and funding are fitted in the last 90 days; what has a delivery, and who leads, in all",
     ]
     return [*found, f"the band at the last bar: {reason}"] if reason else found
 
@@ -133,12 +140,16 @@ def _equilibrium(
 ) -> Equilibrium:
     """Reversion of the deviation from fair, and who does it."""
     hours = panel.time_ns / HOUR_NS
-    recent = max(0, len(panel) - round(VERDICT_H / panel.bar_h))
-    verdict = convergence(deviation if spread.expiry_ns else deviation[recent:])
-    fitted = fit_ou(deviation, hours)
-    ends, lives = (np.empty(0, np.int64), ()) if spread.expiry_ns else _windows(panel, deviation)
+    dated = runs_off(spread)
+    recent = 0 if dated else max(0, len(panel) - round(VERDICT_H / panel.bar_h))
+    verdict = convergence(deviation[recent:])
+    fitted = fit_ou(deviation[recent:], hours[recent:])
+    ends, lives = (np.empty(0, np.int64), ()) if dated else _windows(panel, deviation)
     legs, life, leads_reason = _corrections(spread, panel)
-    fan_h, fan = _fan(desk, deviation, fair, fitted, outlook)
+    if dated:
+        fan_h, fan = _run_off(deviation, fair, outlook)
+    else:
+        fan_h, fan = _fan(desk, spread, panel, deviation, fair, _calm(fitted, deviation[recent:]))
     worst = fitted.worst_bar
     return Equilibrium(
         state=verdict.state,
@@ -151,7 +162,7 @@ def _equilibrium(
         leads_reason=leads_reason,
         fan_h=fan_h,
         fan=fan,
-        worst_bar_ns=0 if worst is None else int(panel.time_ns[worst.bar]),
+        worst_bar_ns=0 if worst is None else int(panel.time_ns[recent + worst.bar]),
         worst_bar_influence=math.nan if worst is None else worst.ratio - 1.0,
     )
 
@@ -171,21 +182,45 @@ def _windows(panel: Panel, deviation: Float1D) -> tuple[Int1D, tuple[Estimate, .
     return panel.time_ns[stops - 1], lives
 
 
-def _fan(
-    desk: Desk, deviation: Float1D, fair: Float1D, fitted: OUFit, outlook: Outlook | None
+def _centre(deviation: Float1D, fair: Float1D) -> tuple[float, float]:
+    """Where the gap last stood: its deviation, and what it deviates from."""
+    last = int(np.flatnonzero(np.isfinite(deviation))[-1])
+    return float(deviation[last]), float(fair[last]) if np.isfinite(fair[last]) else 0.0
+
+
+def _run_off(
+    deviation: Float1D, fair: Float1D, outlook: Outlook | None
 ) -> tuple[Float1D, tuple[Float1D, ...]]:
-    """Quantiles of the gap in the hours ahead: on its way to delivery, else as it reverts."""
-    known = np.flatnonzero(np.isfinite(deviation))
-    centre = float(fair[known[-1]]) if len(known) and np.isfinite(fair[known[-1]]) else 0.0
-    if outlook is not None:
-        left = 1.0 - outlook.ahead_h / outlook.ahead_h[-1]  # of the carry, which runs off evenly
-        return outlook.ahead_h, tuple(centre * left + one for one in outlook.quantiles)
-    now = fitted.ou._replace(kappa=fitted.kappa.value, theta=fitted.theta.value)
-    if not (fitted.kappa.value > 0.0 and math.isfinite(now.theta) and math.isfinite(now.sigma)):
+    """Quantiles of the gap on its way to delivery; of fair value, the carry runs off evenly."""
+    if outlook is None:
         return np.empty(0), ()
-    ahead_h = np.linspace(0.0, desk.risk.horizon_h, 73)
-    kept, variance = transition(now, ahead_h)
-    mean = centre + now.theta + (float(deviation[known[-1]]) - now.theta) * kept
+    _, centre = _centre(deviation, fair)
+    left = 1.0 - outlook.ahead_h / outlook.ahead_h[-1]
+    return outlook.ahead_h, tuple(centre * left + one for one in outlook.quantiles)
+
+
+def _calm(fitted: OUFit, deviation: Float1D) -> OU:
+    """The fitted speed, with a level and a spread that no crash of the sample has made."""
+    kappa = fitted.kappa.value
+    middle, sd = tamed_moments(deviation)
+    return OU(kappa, middle, sd * math.sqrt(2.0 * kappa) if kappa > 0.0 else math.nan)
+
+
+def _fan(
+    desk: Desk, spread: Spread, panel: Panel, deviation: Float1D, fair: Float1D, process: OU
+) -> tuple[Float1D, tuple[Float1D, ...]]:
+    """Quantiles of the gap in the hours ahead as it reverts, until delivery at most."""
+    if not (process.kappa > 0.0 and math.isfinite(process.theta) and math.isfinite(process.sigma)):
+        return np.empty(0), ()
+    ahead = desk.risk.horizon_h
+    if spread.expiry_ns:
+        ahead = min(ahead, (spread.expiry_ns - int(panel.time_ns[-1])) / HOUR_NS)
+    if not ahead > 0.0:
+        return np.empty(0), ()
+    now, centre = _centre(deviation, fair)
+    ahead_h = np.linspace(0.0, ahead, 73)
+    kept, variance = transition(process, ahead_h)
+    mean = centre + process.theta + (now - process.theta) * kept
     return ahead_h, tuple(mean + quantile * np.sqrt(variance) for quantile in NORMAL_QUANTILES)
 
 

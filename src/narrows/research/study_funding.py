@@ -1,14 +1,16 @@
 """The funding part of a study: each perpetual leg's premium, its clamp, and what is expected to be paid."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from narrows.analytics.basis import basis_rate
 from narrows.analytics.clamp import clamp_of
 from narrows.analytics.horizon import break_even_intervals, forecast_funding, stationary_rate
-from narrows.analytics.nowcast import nowcast, running_average
-from narrows.analytics.premium import PremiumFit, fit_premium
+from narrows.analytics.latent import fit_latent, latent_series
+from narrows.analytics.nowcast import PremiumModel, nowcast, running_average
+from narrows.analytics.premium import PremiumFit, fit_premium, model_of
 from narrows.analytics.study import Funding
 from narrows.core.arrays import Float1D, Int1D
 from narrows.core.instrument import Instrument
@@ -22,6 +24,15 @@ FITTED_H = 90 * 24.0  # of the last bars, which the premium's model is fitted to
 AHEAD_H = 30 * 24.0  # of a forecast, at least
 STEPS = 30
 NEAR = 1e-9  # of a rate to its interest, to count as pinned
+WILD = 12.0  # median deviations: a premium further out counts as this far, or one crash is the fit
+
+
+class _Ahead(NamedTuple):
+    """What funding is forecast with: a premium's model, where it stands, and what it was fitted to."""
+
+    model: PremiumModel
+    last: float
+    words: str
 
 
 def funding_of(
@@ -55,7 +66,46 @@ def funding_of(
     )
     if rule is None:
         return _with(found, reason=f"no funding rule of {one.id} is on record"), source
-    return _with_rule(found, rule, fitted, premium, panel, ahead_h, round_trip, financing_apr), source
+    recent = max(0, len(panel) - round(FITTED_H / panel.bar_h))
+    same = (settled_at >= recent) & (np.abs(panel.funding_h[settled_at, column] - rule.interval_h) < NEAR)
+    ahead = _ahead(rule, settled[same], fitted.model, premium[recent:])
+    found = _with_rule(found, rule, fitted, ahead, premium, panel, ahead_h, round_trip, financing_apr)
+    return found, f"{source}; {ahead.words}"
+
+
+def tamed_moments(values: Float1D) -> tuple[float, float]:
+    """Mean and standard deviation of values, those beyond twelve median deviations counted as that far.
+
+    NaN if none is known. One crash in the sample is then neither the level nor the spread of the rest.
+    """
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return math.nan, math.nan
+    middle = float(np.median(known))
+    bound = WILD * float(np.median(np.abs(known - middle)))
+    calm = np.clip(known, middle - bound, middle + bound) if bound > 0.0 else known
+    return float(calm.mean()), float(calm.std())
+
+
+def _ahead(rule: FundingRule, rates: Float1D, model: PremiumModel, premium: Float1D) -> _Ahead:
+    """The averaged premium behind the settled rates, where they show one; else the premium of the bars.
+
+    A premium of last trades has another level than the one that the venue settles, and its index at the
+    closes another noise: what was settled is what will be. Rates beyond the cap in force count as at it.
+    """
+    if rule.style == "stamped":
+        clamp, share = clamp_of(rule), rule.interval_h / rule.formula_h
+        bounded = np.clip(rates, clamp.floor * share, clamp.cap * share)
+        latent = fit_latent(bounded, rule)
+        if 0.0 < latent.phi < 1.0:
+            last = float(latent_series(bounded, rule, latent).premium[-1])
+            behind = model_of(latent.phi, latent.theta, latent.shock, rule.interval_h)
+            return _Ahead(behind, last, f"its forecast: from the last {len(rates)} settled rates")
+    middle, sd = tamed_moments(premium)
+    known = premium[np.isfinite(premium)]
+    last = float(known[-1]) if len(known) else math.nan
+    calm = PremiumModel(model.kappa_h, middle, sd * np.sqrt(2.0 * model.kappa_h))
+    return _Ahead(calm, last, "its forecast: from that premium, its wildest bars counted as less wild")
 
 
 def _with(found: Funding, **more: object) -> Funding:
@@ -99,6 +149,7 @@ def _with_rule(
     found: Funding,
     rule: FundingRule,
     fitted: PremiumFit,
+    to_come: _Ahead,
     premium: Float1D,
     panel: Panel,
     ahead_h: Float1D,
@@ -116,19 +167,18 @@ def _with_rule(
         pinned=float(pinned.mean()) if len(pinned) else math.nan,
         reason=fitted.half_life_h.reason,
     )
-    recent = np.flatnonzero(np.isfinite(premium))
-    if math.isnan(fitted.model.kappa) or not len(recent):
+    if math.isnan(to_come.model.kappa) or math.isnan(to_come.last):
         return known
-    last, elapsed, average, rate, rate_sd = float(premium[recent[-1]]), 0.0, 0.0, math.nan, math.nan
+    elapsed, rate, rate_sd = 0.0, math.nan, math.nan
     if rule.style == "stamped":
         hours, means = running_average(premium, panel.time_ns, rule.interval_h, rule.weights)
         elapsed = float(hours[-1])
-        average = float(means[-1]) if math.isfinite(means[-1]) else last
-        now = nowcast(rule, fitted.model, elapsed, average, last)
-        rate, rate_sd = float(now.rate), float(now.rate_sd)
-    state = {"elapsed_h": elapsed, "average": average, "last": last}
-    forecasts = [forecast_funding(rule, fitted.model, horizon_h=hours, **state) for hours in ahead_h.tolist()]
-    beyond, _ = stationary_rate(rule, fitted.model)
+        rate, rate_sd = _now(rule, fitted.model, elapsed, float(means[-1]), premium)
+    state = {"elapsed_h": elapsed, "average": to_come.last, "last": to_come.last}
+    forecasts = [
+        forecast_funding(rule, to_come.model, horizon_h=hours, **state) for hours in ahead_h.tolist()
+    ]
+    beyond, _ = stationary_rate(rule, to_come.model)
     held = financing_apr * rule.interval_h / YEAR_H
     intervals = (
         break_even_intervals(round_trip, forecasts[-1].rates, held, beyond)
@@ -144,3 +194,15 @@ def _with_rule(
         ahead_sd=np.array([one.sd for one in forecasts]),
         break_even_h=intervals * rule.interval_h,
     )
+
+
+def _now(
+    rule: FundingRule, model: PremiumModel, elapsed: float, average: float, premium: Float1D
+) -> tuple[float, float]:
+    """Rate of the running interval and its standard deviation, from the premium so far; NaN if not known."""
+    known = np.flatnonzero(np.isfinite(premium))
+    if math.isnan(model.kappa_h) or not len(known):
+        return math.nan, math.nan
+    last = float(premium[known[-1]])
+    found = nowcast(rule, model, elapsed, average if math.isfinite(average) else last, last)
+    return float(found.rate), float(found.rate_sd)
