@@ -273,7 +273,7 @@ def _ends(profile: Float1D) -> tuple[float, float, float]:
     value = float(ALPHAS[best])
     if 0 < best < len(profile) - 1:
         before, top, after = profile[best - 1 : best + 2]
-        value += 0.5 * (before - after) / (before - 2.0 * top + after) * float(ALPHAS[1] - ALPHAS[0])
+        value += float(0.5 * (before - after) / (before - 2.0 * top + after) * (ALPHAS[1] - ALPHAS[0]))
     return value, ends[0], ends[1]
 
 
