@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -62,13 +63,13 @@ def test_what_is_slow_beside_the_premium_lengthens_what_is_measured() -> None:
 
     One speed is fitted to the sum, so that the interval may end above the 8 hours of one part of it.
     """
-    pure = [made(BETA, seed) for seed in SEEDS]
-    mixed = [made(BETA, seed, parameters=DEFAULT) for seed in SEEDS]
+    pure = [made(BETA, seed) for seed in SEEDS[:6]]
+    mixed = [made(BETA, seed, parameters=DEFAULT) for seed in SEEDS[:6]]
     longer = [
         after.funding[0].premium_half_life_h.value > before.funding[0].premium_half_life_h.value
         for before, after in zip(pure, mixed, strict=True)
     ]
-    assert sum(longer) >= 10
+    assert sum(longer) >= 5
 
 
 def test_funding_is_pinned_as_often_as_its_rule_says() -> None:
@@ -132,24 +133,23 @@ def test_half_of_what_is_left_goes_in_the_time_that_the_power_says(dated: Study)
     after = days - dated.expiry.halving_h / 24.0
     assert (after / days) ** own.pooled.value == pytest.approx(0.5)
     assert dated.expiry.closed_within == 0.0  # on a desk that trades for nothing
-    assert dated.expiry.p_closed == 0.0
+    assert 0.0 < dated.expiry.p_closed < 1.0  # that fair value is met until a day before delivery
     fan = dated.equilibrium
     assert fan.fan_h[-1] == pytest.approx(days * 24.0)
     assert [one[-1] for one in fan.fan] == pytest.approx([0.0] * 5, abs=1e-12)  # delivered: nothing is left
 
 
-def test_the_dearer_the_trade_the_surer_the_gap_is_inside_its_costs() -> None:
+def test_the_dearer_the_trade_the_surer_the_gap_comes_inside_its_costs() -> None:
     panel = synthetic_market(7, 4000, BARE)[0]
     wanted, chances = f"{SPOT}/BTC-USDT-20240628", []
-    for taker in (0.5, 2.0, 8.0, 200.0):
-        desk = tiny_desk(beta=True, taker_bps=taker)
-        found = study(desk, panel, wanted).expiry
+    for taker in (0.0, 0.01, 0.1, 0.5, 8.0):
+        found = study(tiny_desk(beta=True, taker_bps=taker), panel, wanted).expiry
         assert found is not None
         assert found.closed_within == pytest.approx(2e-4 * taker)
         chances.append(found.p_closed)
-    assert chances == sorted(chances)
-    assert 0.0 < chances[0] < chances[1] < 1.0
-    assert chances[-1] == pytest.approx(1.0)
+    assert all(before < after for before, after in pairwise(chances))
+    assert 0.0 < chances[0]
+    assert chances[-1] == 1.0  # inside already
 
 
 def test_a_delivered_contract_ends_its_study_at_delivery() -> None:
@@ -166,6 +166,26 @@ def test_the_fan_of_an_undated_gap_starts_where_it_stands_and_reverts() -> None:
     widths = [float(found.fan[4][n] - found.fan[0][n]) for n in (0, 8, 72)]
     assert widths == sorted(widths)
     assert len(found.fan) == len(NORMAL_QUANTILES)
+
+
+@pytest.mark.parametrize("follows", [0, 1])
+def test_the_leg_that_follows_is_seen_to_close_the_gap(follows: int) -> None:
+    """One leg makes up a fifth of the gap in each bar, the other walks as it likes."""
+    random, bars = generator(6, "follower"), 3000
+    steps = random.normal(0.0, 1e-3, (bars, 2))
+    prices = np.zeros((bars, 2))
+    for bar in range(1, bars):
+        prices[bar] = prices[bar - 1] + steps[bar]
+        prices[bar, follows] += 0.2 * (prices[bar - 1, 1 - follows] - prices[bar - 1, follows])
+    closes = 100.0 * np.exp(prices)
+    panel = tiny_panel([SPOT, PERP], mark=(closes[:, 0].tolist(), closes[:, 1].tolist()))
+    found = study(tiny_desk(), panel, "funding_carry").equilibrium
+    assert found.state == "converging"
+    assert holds(found.legs[follows].share, 0.2)
+    assert found.legs[follows].share.lo > 0.0
+    assert holds(found.legs[1 - follows].share, 0.0)
+    assert holds(found.correction_half_life_h, math.log(2.0) / -math.log(0.8))
+    assert found.legs[1 - follows].leads > 0.9
 
 
 def test_windows_end_with_the_last_bar_and_do_not_overlap() -> None:

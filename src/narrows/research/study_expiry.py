@@ -140,9 +140,7 @@ def _left(one: _Tracked, speed: Speed, alpha: float, within: float) -> tuple[flo
     halving = halving_time(days, speed.alpha._replace(value=alpha)).value * DAY_H
     if not (math.isfinite(speed.sigma) and speed.sigma > 0.0 and days > LAST_DAYS):
         return halving, math.nan, None
-    closed = 0.0  # within nothing, where trading costs nothing
-    if within > 0.0:
-        closed = close_probability(now, days, LAST_DAYS, within, alpha=alpha, sigma=speed.sigma)
+    closed = close_probability(now, days, LAST_DAYS, within, alpha=alpha, sigma=speed.sigma)
     at = np.linspace(days, 0.0, 121)
     _, quantiles = expected_path(now, days, at, alpha=alpha, sigma=speed.sigma, levels=QUANTILES)
     return halving, closed, Outlook((days - at) * DAY_H, tuple(quantiles))
