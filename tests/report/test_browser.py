@@ -15,11 +15,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from narrows.analytics.study import Study
 from narrows.catalog import ingest, load_desk, load_panel
 from narrows.core.config import parse
 from narrows.core.panel import Panel
 from narrows.core.result import Result
 from narrows.report import write_comparison, write_report
+from narrows.report.study import write_study
+from narrows.research.study import study
 from narrows.sim.backtest import backtest
 
 REPOSITORY = Path(__file__).parents[2]
@@ -176,3 +179,40 @@ def test_real_data(tmp_path: Path, opened: Callable[..., Shown], width: int, mon
     shown = opened(tmp_path / "sol.html", width)
     check(shown, f"sol-2022-{width}")
     assert "liquidation" in (shown.page.locator("h1").text_content() or "")
+
+
+STUDIES = {
+    "funding-carry": ("funding_carry:BTC-USDT.alpha/BTC-USDT-PERP.alpha", 6),
+    "cash-and-carry": ("cash_and_carry:BTC-USDT.alpha/BTC-USDT-20241227.alpha", 4),
+}
+
+
+@pytest.fixture(scope="module")
+def studies() -> dict[str, Study]:
+    """Both kinds of the demo market; the dated one two weeks before its delivery."""
+    text = files("narrows.cli").joinpath("demo.toml").read_text("utf-8")
+    dated = [f"BTC-USDT-2024{day}.alpha" for day in ("0329", "0628", "0927", "1227")]
+    more = text.replace('"ETH-USDT.alpha", "ETH-USDT-PERP.alpha"', ", ".join(f'"{one}"' for one in dated))
+    desk = parse(more.replace('["funding_carry"]', '["funding_carry", "cash_and_carry"]'), "demo.toml")
+    panel = load_panel(desk)
+    panel = panel.rows(0, len(panel) - 18 * 24)
+    return {name: study(desk, panel, wanted) for name, (wanted, _) in STUDIES.items()}
+
+
+@pytest.mark.parametrize("width", SIZES)
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_on_light_and_dark(
+    studies: dict[str, Study], tmp_path: Path, opened: Callable[..., Shown], name: str, width: int
+) -> None:
+    write_study(studies[name], tmp_path / "study.html")
+    shown = opened(tmp_path / "study.html", width)
+    assert shown.page.locator(".plot").count() == STUDIES[name][1]
+    assert shown.page.locator(".empty").count() == 0
+    for scheme in ("light", "dark"):
+        shown.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        check(shown, f"study-{name}-{width}-{scheme}")
+    ids = shown.page.evaluate("[...document.querySelectorAll('[id]')].map(one => one.id)")
+    assert len(ids) == len(set(ids))
+    shown.page.locator("figure .why summary").first.click()
+    assert shown.page.locator("figure .why p").first.is_visible()
+    assert shown.page.evaluate(OVERFLOW) == []

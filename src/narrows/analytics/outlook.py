@@ -92,11 +92,12 @@ def close_probability(
     by : float
         Time to expiry of the date, 0 < by ≤ to_expiry.
     width : float
-        Positive; 1 if b is inside already.
+        Not negative; 1 if b is inside already. 0: that fair value is met.
     alpha, sigma : float
         As in `moments`, sigma > 0. Watched without a pause: a look every hour sees it a little later.
     steps : int
-        Of the integral equation, evenly spaced in the logarithm of the time to expiry.
+        Of the integral equation, in the logarithm of the time to expiry; the denser the nearer to now, where
+        a deviation just outside the width comes in at once.
 
     Raises
     ------
@@ -113,15 +114,16 @@ def close_probability(
     ----------
     Buonocore, Nobile & Ricciardi (1987), Adv. Appl. Prob. 19, 784–800.
     """
-    if not (0.0 < by <= to_expiry and width > 0.0 and sigma > 0.0 and steps > 0):
+    if not (0.0 < by <= to_expiry and width >= 0.0 and sigma > 0.0 and steps > 0):
         what = f"by {by} of {to_expiry} to expiry, width {width}, sigma {sigma}"
-        raise ConfigError(what, "close_probability", "need 0 < by <= to_expiry, width > 0 and sigma > 0")
+        raise ConfigError(what, "close_probability", "need 0 < by <= to_expiry, width >= 0 and sigma > 0")
     if abs(b) <= width:
         return 1.0
     if by == to_expiry:
         return 0.0
-    left = np.geomspace(1.0, by / to_expiry, steps + 1)
-    stride = math.log(to_expiry / by) / steps
+    place = np.linspace(0.0, 1.0, steps + 1)
+    left = (by / to_expiry) ** place**4
+    stride = 4.0 * math.log(to_expiry / by) * place**3 / steps  # in the logarithm, as the grid is there
     grown = left**-alpha
     clock = sigma**2 * to_expiry * moments(0.0, -1.0, -left, alpha, 1.0, 0.0).variance * grown**2
     pace = sigma**2 * to_expiry * grown**2  # of the clock, per share of the time to expiry
@@ -131,8 +133,8 @@ def close_probability(
     for n in range(1, steps + 1):
         first = _flow(abs(b) - edge[n], clock[n], slope[n])
         later = _flow(edge[1:n] - edge[n], clock[n] - clock[1:n], slope[n])
-        passed[n] = first - stride * np.sum(passed[1:n] * pace[1:n] * left[1:n] * later)
-    share = float(np.trapezoid(passed * pace * left, dx=stride))
+        passed[n] = first - np.sum(stride[1:n] * passed[1:n] * pace[1:n] * left[1:n] * later)
+    share = float(np.trapezoid(stride * passed * pace * left))
     return min(max(share, 0.0), 1.0)
 
 

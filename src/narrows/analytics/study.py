@@ -28,8 +28,8 @@ class Expiry(msgspec.Struct, frozen=True, kw_only=True):
 
     `mean`, `lo`, `hi` are the mean path of all cycles on `days_grid` with its 90 % interval, one
     observation a cycle; `speed` is the mean of all cycles' power-bridge speeds; `halving_h` the hours in
-    which this spread's deviation is expected to halve, `p_closed` the probability that it stands
-    within `closed_within` of fair value a day before delivery.
+    which this spread's deviation is expected to halve, `p_closed` the probability that it comes
+    within `closed_within` of fair value until a day before delivery.
     """
 
     cycles: tuple[Cycle, ...]

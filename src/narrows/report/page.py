@@ -48,8 +48,9 @@ def _data_block(identity: str, value: object) -> str:
 
 def drawing(name: str, data: tuple[dict[str, Any], ...], layout: dict[str, Any]) -> str:
     """The place where draw.js puts a Plotly figure, and the figure as data beside it."""
-    spec = _data_block(f"spec-{name}", {"data": data, "layout": layout})
-    return f'<div class="plot" data-spec="spec-{name}" style="height:{int(layout["height"])}px"></div>{spec}'
+    identity = escape(f"spec-{name}")
+    spec = _data_block(identity, {"data": data, "layout": layout})
+    return f'<div class="plot" data-spec="{identity}" style="height:{int(layout["height"])}px"></div>{spec}'
 
 
 def document(title: str, body: str) -> bytes:

@@ -9,7 +9,8 @@ from narrows.analytics.basis import basis_rate
 from narrows.analytics.clamp import clamp_of
 from narrows.analytics.horizon import break_even_intervals, forecast_funding, stationary_rate
 from narrows.analytics.latent import fit_latent, latent_series
-from narrows.analytics.nowcast import PremiumModel, nowcast, running_average
+from narrows.analytics.nowcast import nowcast, running_average
+from narrows.analytics.ou import OU
 from narrows.analytics.premium import PremiumFit, fit_premium, model_of
 from narrows.analytics.study import Funding
 from narrows.core.arrays import Float1D, Int1D
@@ -30,7 +31,7 @@ WILD = 12.0  # median deviations: a premium further out counts as this far, or o
 class _Ahead(NamedTuple):
     """What funding is forecast with: a premium's model, where it stands, and what it was fitted to."""
 
-    model: PremiumModel
+    model: OU
     last: float
     words: str
 
@@ -87,7 +88,7 @@ def tamed_moments(values: Float1D) -> tuple[float, float]:
     return float(calm.mean()), float(calm.std())
 
 
-def _ahead(rule: FundingRule, rates: Float1D, model: PremiumModel, premium: Float1D) -> _Ahead:
+def _ahead(rule: FundingRule, rates: Float1D, model: OU, premium: Float1D) -> _Ahead:
     """The averaged premium behind the settled rates, where they show one; else the premium of the bars.
 
     A premium of last trades has another level than the one that the venue settles, and its index at the
@@ -104,7 +105,7 @@ def _ahead(rule: FundingRule, rates: Float1D, model: PremiumModel, premium: Floa
     middle, sd = tamed_moments(premium)
     known = premium[np.isfinite(premium)]
     last = float(known[-1]) if len(known) else math.nan
-    calm = PremiumModel(model.kappa_h, middle, sd * np.sqrt(2.0 * model.kappa_h))
+    calm = OU(model.kappa, middle, sd * np.sqrt(2.0 * model.kappa))
     return _Ahead(calm, last, "its forecast: from that premium, its wildest bars counted as less wild")
 
 
@@ -197,11 +198,11 @@ def _with_rule(
 
 
 def _now(
-    rule: FundingRule, model: PremiumModel, elapsed: float, average: float, premium: Float1D
+    rule: FundingRule, model: OU, elapsed: float, average: float, premium: Float1D
 ) -> tuple[float, float]:
     """Rate of the running interval and its standard deviation, from the premium so far; NaN if not known."""
     known = np.flatnonzero(np.isfinite(premium))
-    if math.isnan(model.kappa_h) or not len(known):
+    if math.isnan(model.kappa) or not len(known):
         return math.nan, math.nan
     last = float(premium[known[-1]])
     found = nowcast(rule, model, elapsed, average if math.isfinite(average) else last, last)
