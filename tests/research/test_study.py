@@ -251,7 +251,8 @@ def test_a_universe_without_spreads_says_so() -> None:
 
 
 def walk(bars: int, sd: float = 0.004, seed: int = 1) -> np.ndarray:
-    return 100.0 * np.exp(generator(seed, "walk").normal(0.0, sd, bars).cumsum())
+    path: np.ndarray = 100.0 * np.exp(generator(seed, "walk").normal(0.0, sd, bars).cumsum())
+    return path
 
 
 def pair(perp_known: slice, bars: int = 400) -> Panel:
