@@ -209,7 +209,7 @@ def test_a_study_on_light_and_dark(
     assert shown.page.locator(".plot").count() == STUDIES[name][1]
     assert shown.page.locator(".empty").count() == 0
     for scheme in ("light", "dark"):
-        shown.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        shown.page.emulate_media(color_scheme=scheme)
         check(shown, f"study-{name}-{width}-{scheme}")
     ids = shown.page.evaluate("[...document.querySelectorAll('[id]')].map(one => one.id)")
     assert len(ids) == len(set(ids))

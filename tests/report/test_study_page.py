@@ -90,7 +90,8 @@ def test_the_numbers_of_the_page_are_those_of_the_summary(studies: dict[str, Stu
     assert summary["expiry"] is None
     dated = study_summary(studies["cash_and_carry"])
     assert [one["instrument"] for one in dated["expiry"]["cycles"]] == [
-        one.instrument for one in studies["cash_and_carry"].expiry.cycles  # type: ignore[union-attr]
+        one.instrument
+        for one in studies["cash_and_carry"].expiry.cycles  # type: ignore[union-attr]
     ]
     assert dated["funding"] == []
     assert json.loads(msgspec.json.encode(dated))
@@ -99,7 +100,9 @@ def test_the_numbers_of_the_page_are_those_of_the_summary(studies: dict[str, Stu
 def hostile() -> Study:
     """A study whose legs carry a name that is a tag, made on the quiet market of a venue of that name."""
     ids = ["BTC-USDT.alpha", "BTC-USDT-PERP.alpha"]
-    panel = tiny_panel(ids, mark=([100.0 + bar % 7 for bar in range(400)], [100.1 + bar % 5 for bar in range(400)]))
+    panel = tiny_panel(
+        ids, mark=([100.0 + bar % 7 for bar in range(400)], [100.1 + bar % 5 for bar in range(400)])
+    )
     made = study(tiny_desk(), panel, "funding_carry")
     legs = tuple(msgspec.structs.replace(one, leg=EVIL) for one in made.equilibrium.legs)
     funding = tuple(msgspec.structs.replace(one, instrument=EVIL) for one in made.funding)

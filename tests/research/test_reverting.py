@@ -8,6 +8,7 @@ import pytest
 from narrows.analytics.basis import basis_rate
 from narrows.analytics.ou_fit import fit_ou
 from narrows.analytics.unitroot import convergence
+from narrows.core.arrays import Float1D
 from narrows.core.panel import Panel
 from narrows.core.random import generator
 from narrows.core.spread import Spread, spreads
@@ -32,12 +33,16 @@ def universe(planted: bool, seed: int) -> tuple[Panel, list[Spread]]:
             gaps[bar, 0] = KEPT * gaps[bar - 1, 0] + shocks[bar, 0]
         gaps[-1, 0] += 1e-3
     ids = [f"C{coin:02}-USDT{kind}.alpha" for coin in range(WALKS + 1) for kind in ("", "-PERP")]
-    columns = [column for coin in range(WALKS + 1) for column in (np.full(BARS, 100.0), 100.0 * (1.0 + gaps[:, coin]))]
+    columns = [
+        column
+        for coin in range(WALKS + 1)
+        for column in (np.full(BARS, 100.0), 100.0 * (1.0 + gaps[:, coin]))
+    ]
     panel = tiny_panel(ids, mark=[column.tolist() for column in columns])
     return panel, [one for one in spreads(panel.instruments) if one.kind == "funding_carry"]
 
 
-def gap(panel: Panel, spread: Spread) -> np.ndarray:
+def gap(panel: Panel, spread: Spread) -> Float1D:
     first, second = (panel.close[:, panel.column(leg.instrument.id)] for leg in spread.legs)
     return basis_rate(first, second)
 
@@ -105,7 +110,9 @@ def test_only_the_last_ninety_days_are_read() -> None:
     broken = values.copy()
     broken[:500] += 0.5
     ids = ["BTC-USDT.alpha", "BTC-USDT-PERP.alpha"]
-    panels = [tiny_panel(ids, mark=([100.0] * bars, (100.0 * (1.0 + one)).tolist())) for one in (values, broken)]
+    panels = [
+        tiny_panel(ids, mark=([100.0] * bars, (100.0 * (1.0 + one)).tolist())) for one in (values, broken)
+    ]
     one, other = (reversions(panel, spreads(panel.instruments), HORIZON_H) for panel in panels)
     assert one == other
 
