@@ -19,7 +19,7 @@ SIGMA, LEFT = 6.7e-4, 12.67
 def test_to_meet_fair_value_itself_is_the_reflection_of_where_it_would_stand(
     b: float, alpha: float, by: float
 ) -> None:
-    """A Brownian motion that ends beyond 0 has met 0, as has its mirror image: 2 Φ(−mean / sd)."""
+    """A Brownian motion that ends beyond 0 has met 0, and so has its mirror image: 2 Φ(−mean / sd)."""
     there = moments(b, -LEFT, -by, alpha, SIGMA, 0.0)
     exact = 2.0 * norm.cdf(-float(there.mean) / math.sqrt(float(there.variance)))
     found = close_probability(b, LEFT, by, 0.0, alpha=alpha, sigma=SIGMA)

@@ -1,4 +1,4 @@
-"""`narrows study`: a table for people, one object for tools, a page where told; one line for an error."""
+"""`narrows study`: a table for people, one object for tools, a page; one line for an error."""
 
 import json
 import re

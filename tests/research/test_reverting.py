@@ -8,6 +8,7 @@ import pytest
 from narrows.analytics.basis import basis_rate
 from narrows.analytics.ou_fit import fit_ou
 from narrows.analytics.unitroot import convergence
+from narrows.core.arrays import Float1D
 from narrows.core.panel import Panel
 from narrows.core.random import generator
 from narrows.core.spread import Spread, spreads
@@ -41,7 +42,7 @@ def universe(planted: bool, seed: int) -> tuple[Panel, list[Spread]]:
     return panel, [one for one in spreads(panel.instruments) if one.kind == "funding_carry"]
 
 
-def gap(panel: Panel, spread: Spread) -> np.ndarray:
+def gap(panel: Panel, spread: Spread) -> Float1D:
     first, second = (panel.close[:, panel.column(leg.instrument.id)] for leg in spread.legs)
     return basis_rate(first, second)
 

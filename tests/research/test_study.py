@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from narrows.analytics.estimate import Estimate
-from narrows.analytics.study import Study
+from narrows.analytics.study import Equilibrium, Study
+from narrows.core.arrays import Float1D
 from narrows.core.errors import ConfigError, DataError
 from narrows.core.instrument import instrument
 from narrows.core.panel import Panel
@@ -168,24 +169,29 @@ def test_the_fan_of_an_undated_gap_starts_where_it_stands_and_reverts() -> None:
     assert len(found.fan) == len(NORMAL_QUANTILES)
 
 
-@pytest.mark.parametrize("follows", [0, 1])
-def test_the_leg_that_follows_is_seen_to_close_the_gap(follows: int) -> None:
+def followed(follows: int, seed: int) -> Equilibrium:
     """One leg makes up a fifth of the gap in each bar, the other walks as it likes."""
-    random, bars = generator(6, "follower"), 3000
-    steps = random.normal(0.0, 1e-3, (bars, 2))
-    prices = np.zeros((bars, 2))
-    for bar in range(1, bars):
+    steps = generator(seed, "follower").normal(0.0, 1e-3, (3000, 2))
+    prices = np.zeros((3000, 2))
+    for bar in range(1, 3000):
         prices[bar] = prices[bar - 1] + steps[bar]
         prices[bar, follows] += 0.2 * (prices[bar - 1, 1 - follows] - prices[bar - 1, follows])
     closes = 100.0 * np.exp(prices)
     panel = tiny_panel([SPOT, PERP], mark=(closes[:, 0].tolist(), closes[:, 1].tolist()))
-    found = study(tiny_desk(), panel, "funding_carry").equilibrium
-    assert found.state == "converging"
-    assert holds(found.legs[follows].share, 0.2)
-    assert found.legs[follows].share.lo > 0.0
-    assert holds(found.legs[1 - follows].share, 0.0)
-    assert holds(found.correction_half_life_h, math.log(2.0) / -math.log(0.8))
-    assert found.legs[1 - follows].leads > 0.9
+    return study(tiny_desk(), panel, "funding_carry").equilibrium
+
+
+@pytest.mark.parametrize("follows", [0, 1])
+def test_the_leg_that_follows_is_seen_to_close_the_gap(follows: int) -> None:
+    """Medians of five draws: a share's standard error is 0.008, that of the half-life 0.2 h."""
+    every = [followed(follows, seed) for seed in range(1, 6)]
+    for leg, truth in ((follows, 0.2), (1 - follows, 0.0)):
+        shares = [one.legs[leg].share.value for one in every]
+        assert np.median(shares) == pytest.approx(truth, abs=0.015)
+    assert all(one.legs[follows].share.lo > 0.0 for one in every)
+    assert all(one.legs[1 - follows].leads > 0.9 for one in every)
+    lives = [one.correction_half_life_h.value for one in every]
+    assert np.median(lives) == pytest.approx(math.log(2.0) / -math.log(0.8), abs=0.4)
 
 
 def test_windows_end_with_the_last_bar_and_do_not_overlap() -> None:
@@ -250,9 +256,8 @@ def test_a_universe_without_spreads_says_so() -> None:
 # what cannot be known
 
 
-def walk(bars: int, sd: float = 0.004, seed: int = 1) -> np.ndarray:
-    path: np.ndarray = 100.0 * np.exp(generator(seed, "walk").normal(0.0, sd, bars).cumsum())
-    return path
+def walk(bars: int) -> Float1D:
+    return np.asarray(100.0 * np.exp(generator(1, "walk").normal(0.0, 0.004, bars).cumsum()))
 
 
 def pair(perp_known: slice, bars: int = 400) -> Panel:
@@ -290,7 +295,7 @@ def test_without_index_or_premium_the_spot_of_the_venue_stands_in() -> None:
     panel = pair(slice(None))
     found = study(ALPHA, panel, "funding_carry")
     words = f"premium of {PERP}: its close over that of {SPOT}, for no index is in the data"
-    assert words in found.notes
+    assert any(note.startswith(words) for note in found.notes)
     assert holds(found.funding[0].premium_half_life_h, 6.0)
 
 
@@ -298,7 +303,8 @@ def test_without_spot_either_the_premium_is_not_known_and_nothing_is_forecast() 
     prices = walk(400)
     panel = tiny_panel([PERP, "BTC-USDT-PERP.beta"], mark=(prices.tolist(), (prices * 1.001).tolist()))
     found = study(DESK, panel, "cross_venue")
-    assert f"premium of {PERP}: not known, neither index nor spot is in the data" in found.notes
+    words = f"premium of {PERP}: not known, neither index nor spot is in the data"
+    assert any(note.startswith(words) for note in found.notes)
     for one in found.funding:
         assert math.isnan(one.premium_half_life_h.value)
         assert one.premium_half_life_h.reason
