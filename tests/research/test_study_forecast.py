@@ -1,15 +1,17 @@
 """The study's forecast of funding: near what was settled, whatever one crash did to the premium."""
 
+from datetime import date
+
 import numpy as np
 
 from narrows.analytics.horizon import forecast_funding, stationary_rate
 from narrows.analytics.nowcast import PremiumModel
-from narrows.core.instrument import from_id
-from narrows.core.time import parse_time
+from narrows.core.instrument import instrument
+from narrows.core.time import to_ns
 from narrows.research.study_funding import _ahead, tamed_moments
 from narrows.rulebook import Rulebook
 
-RULE = Rulebook().known(from_id("BTC-USDT-PERP.binance"), parse_time("2024-06-01")).funding
+RULE = Rulebook().known(instrument("BTC-USDT-PERP.binance"), to_ns(date(2024, 6, 1))).funding
 SPEED = PremiumModel(0.1, 0.0, 1e-4)
 
 
