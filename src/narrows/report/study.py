@@ -181,9 +181,10 @@ def _funding_table(study: Study) -> Table:
         "premium's half-life",
         "running interval, 90 %",
         "to the horizon, 90 %",
-        "pays for a round trip",
+        "pays for round trip and money",
     )
-    note = f"To a short. One round trip of both legs costs {to_bps(study.round_trip):.1f} bp."
+    cost = f"{to_bps(study.round_trip):.1f} bp"
+    note = f"To a short. One round trip of both legs costs {cost}; money, what the desk borrows at."
     note += "".join(f" {one.instrument}: {one.reason}." for one in study.funding if one.reason)
     return Table("Funding", head, tuple(rows), 6, note)
 

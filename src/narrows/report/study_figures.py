@@ -374,9 +374,9 @@ def ahead(found: Funding) -> Figure:
         )
     caption = f"{escape(found.instrument)}, basis points of notional, cumulative."
     if math.isfinite(found.break_even_h):
-        caption += f" Pays for one round trip after {found.break_even_h / 24.0:.1f} days."
+        caption += f" Pays for one round trip and the money after {found.break_even_h / 24.0:.1f} days."
     elif found.break_even_h == math.inf:
-        caption += " Never pays for a round trip as things stand."
+        caption += " Never pays for a round trip and the money as things stand."
     about = (
         "The premium is forecast, not the rate: a rate that stands at its interest says nothing about the "
         "premium behind it. Each coming interval is then sent through the clamp with its uncertainty."

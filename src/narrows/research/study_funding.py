@@ -4,14 +4,14 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import brentq
 
 from narrows.analytics.basis import basis_rate
 from narrows.analytics.clamp import clamp_of
 from narrows.analytics.horizon import break_even_intervals, forecast_funding, stationary_rate
-from narrows.analytics.latent import fit_latent, latent_series
 from narrows.analytics.nowcast import nowcast, running_average
 from narrows.analytics.ou import OU
-from narrows.analytics.premium import PremiumFit, fit_premium, model_of
+from narrows.analytics.premium import PremiumFit, fit_premium
 from narrows.analytics.study import Funding
 from narrows.core.arrays import Float1D, Int1D
 from narrows.core.instrument import Instrument
@@ -89,24 +89,31 @@ def tamed_moments(values: Float1D) -> tuple[float, float]:
 
 
 def _ahead(rule: FundingRule, rates: Float1D, model: OU, premium: Float1D) -> _Ahead:
-    """The averaged premium behind the settled rates, where they show one; else the premium of the bars.
+    """The premium at its speed, at the level at which the rule pays on average what was settled.
 
-    A premium of last trades has another level than the one that the venue settles, and its index at the
-    closes another noise: what was settled is what will be. Rates beyond the cap in force count as at it.
+    A premium of last trades has another level than the one that the venue settles: what the rates say of
+    it counts. Neither level nor spread is made by a crash (`tamed_moments`). Without rates that the rule
+    can pay on average, the level of the bars stays.
     """
-    if rule.style == "stamped":
-        clamp, share = clamp_of(rule), rule.interval_h / rule.formula_h
-        bounded = np.clip(rates, clamp.floor * share, clamp.cap * share)
-        latent = fit_latent(bounded, rule)
-        if 0.0 < latent.phi < 1.0:
-            last = float(latent_series(bounded, rule, latent).premium[-1])
-            behind = model_of(latent.phi, latent.theta, latent.shock, rule.interval_h)
-            return _Ahead(behind, last, f"its forecast: from the last {len(rates)} settled rates")
     middle, sd = tamed_moments(premium)
     known = premium[np.isfinite(premium)]
     last = float(known[-1]) if len(known) else math.nan
     calm = OU(model.kappa, middle, sd * np.sqrt(2.0 * model.kappa))
-    return _Ahead(calm, last, "its forecast: from that premium, its wildest bars counted as less wild")
+    paid, _ = tamed_moments(rates)
+    if math.isnan(paid) or math.isnan(float(model.kappa)) or not sd > 0.0:
+        return _Ahead(calm, last, "its forecast: from that premium, its wildest bars counted as less wild")
+
+    def beside(theta: float) -> float:
+        return stationary_rate(rule, calm._replace(theta=theta))[0] - paid
+
+    reach = clamp_of(rule).dead_band + abs(paid) * rule.formula_h / rule.interval_h + 10.0 * sd
+    if not beside(-reach) < 0.0 < beside(reach):
+        return _Ahead(
+            calm, last, "its forecast: from that premium, for the rule does not pay what was settled"
+        )
+    level = float(brentq(beside, -reach, reach, xtol=1e-12))
+    words = f"its forecast: at the level that pays the mean of the last {len(rates)} rates"
+    return _Ahead(calm._replace(theta=level), last + level - middle, words)
 
 
 def _with(found: Funding, **more: object) -> Funding:
@@ -160,11 +167,14 @@ def _with_rule(
     clamp, share = clamp_of(rule), rule.interval_h / rule.formula_h
     reach = 1.5 * max(clamp.dead_band + abs(clamp.interest), np.nanmax(np.abs(found.premium), initial=0.0))
     grid = np.linspace(-reach, reach, 201)
+    inside = np.clip(
+        np.clip(clamp.interest, grid - clamp.dead_band, grid + clamp.dead_band), clamp.floor, clamp.cap
+    )
     pinned = np.abs(found.settled - clamp.interest * share) <= NEAR
     known = _with(
         found,
         clamp_premium=grid,
-        clamp_rate=clamp.rate(grid) * share,
+        clamp_rate=inside * share,
         pinned=float(pinned.mean()) if len(pinned) else math.nan,
         reason=fitted.half_life_h.reason,
     )
