@@ -5,14 +5,14 @@ from datetime import date
 import numpy as np
 
 from narrows.analytics.horizon import forecast_funding, stationary_rate
-from narrows.analytics.nowcast import PremiumModel
+from narrows.analytics.ou import OU
 from narrows.core.instrument import instrument
 from narrows.core.time import to_ns
 from narrows.research.study_funding import _ahead, tamed_moments
 from narrows.rulebook import Rulebook
 
 RULE = Rulebook().known(instrument("BTC-USDT-PERP.binance"), to_ns(date(2024, 6, 1))).funding
-SPEED = PremiumModel(0.1, 0.0, 1e-4)
+SPEED = OU(0.1, 0.0, 1e-4)
 
 
 def _premium() -> np.ndarray:

@@ -180,7 +180,7 @@ def _funding_table(study: Study) -> Table:
         "pinned",
         "premium's half-life",
         "running interval, 90 %",
-        "to the horizon, 90 %",
+        "to the horizon, 90 % of shocks",
         "pays for round trip and money",
     )
     cost = f"{to_bps(study.round_trip):.1f} bp"

@@ -360,7 +360,9 @@ def ahead(found: Funding) -> Figure:
     mean, sd = _bps(found.ahead), _bps(found.ahead_sd)
     data: list[Spec] = []
     if len(days):
-        data += _shade(x, mean - 1.645 * sd, mean + 1.645 * sd, "90 %", "rgba(21,154,120,0.18)")
+        data += _shade(
+            x, mean - 1.645 * sd, mean + 1.645 * sd, "90 % of shocks, level known", "rgba(21,154,120,0.18)"
+        )
         line: Spec = {"color": GREEN, "width": 2}
         data.append(
             {
@@ -372,7 +374,7 @@ def ahead(found: Funding) -> Figure:
                 "name": "expected, to a short",
             }
         )
-    caption = f"{escape(found.instrument)}, basis points of notional, cumulative."
+    caption = f"{escape(found.instrument)}, basis points of notional, cumulative; the level may move by more."
     if math.isfinite(found.break_even_h):
         caption += f" Pays for one round trip and the money after {found.break_even_h / 24.0:.1f} days."
     elif found.break_even_h == math.inf:
