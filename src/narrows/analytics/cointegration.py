@@ -6,7 +6,7 @@ statsmodels does what it does well here, which takes a second to import: a scan 
 import math
 import warnings
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 from scipy.special import ndtr
@@ -41,6 +41,7 @@ __all__ = [
 ]  # fmt: skip
 
 Trend = Literal["c", "ct"]
+_Values = TypeVar("_Values", Float1D, Float2D)
 
 _LEAST = 50  # rows
 _WHERE = "cointegration"
@@ -107,9 +108,9 @@ class Battery(NamedTuple):
     restriction: Restriction
 
 
-def _complete(values: Float1D | Float2D, what: str) -> Float1D | Float2D:
+def _complete(values: _Values, what: str) -> _Values:
     """The values, if a test can be made of them."""
-    found = np.ascontiguousarray(values, dtype=np.float64)
+    found: _Values = np.ascontiguousarray(values, dtype=np.float64)
     broken = int((~np.isfinite(found)).sum())
     if broken:
         remedy = "cut the sample at its gaps, or test the unbroken end by `convergence`"
@@ -132,7 +133,8 @@ def _pair(first: Float1D, second: Float1D) -> Float2D:
     if len(first) != len(second):
         what = f"{len(first)} prices of one leg, {len(second)} of the other"
         raise DataError(what, _WHERE, "align them on one grid")
-    return _complete(np.column_stack((first, second)), "the log prices")  # type: ignore[return-value]
+    prices: Float2D = np.column_stack((first, second))
+    return _complete(prices, "the log prices")
 
 
 def adf(values: Float1D, trend: Trend = "c", lags: int | None = None) -> UnitRoot:
@@ -278,7 +280,7 @@ def johansen(prices: Float2D, lags: int = 1) -> Johansen:
         As in `engle_granger`.
     """
     found = _complete(prices, "the log prices")
-    _independent(found)  # type: ignore[arg-type]
+    _independent(found)
     made = coint_johansen(found, 0, lags)
     return Johansen(
         made.trace_stat, made.trace_stat_crit_vals, made.max_eig_stat, made.max_eig_stat_crit_vals,

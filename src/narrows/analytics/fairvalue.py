@@ -292,12 +292,7 @@ def band(spread: Spread, panel: Panel, rules: Rulebook, financing: Financing, co
 
 def _with_panel(panel: Panel, first: Instrument, financing: Financing) -> Financing:
     """The financing with what the panel knows of borrowing the coin on the first leg's venue."""
-    spots = (
-        one
-        for one in panel.instruments
-        if one.kind == "spot" and (one.base, one.venue) == (first.base, first.venue)
-    )
-    known = panel.borrow[:, panel.column(next(spots, first).id)]
+    known = panel.borrow[:, panel.column((panel.spot_of(first) or first).id)]
     rates = np.where(np.isnan(known), financing.base_borrow, known)
     return replace(financing, base_borrow=np.maximum(rates, financing.base_lend))
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from narrows.core.arrays import Bool2D, Float2D, Int1D, read_only
 from narrows.core.errors import ConfigError, DataError
-from narrows.core.instrument import Instrument
+from narrows.core.instrument import Instrument, same_money
 from narrows.core.time import HOUR_NS, iso
 
 FIELDS: dict[str, str] = {
@@ -106,6 +106,14 @@ class Panel:
         if id_ not in self._columns:
             raise ConfigError(f"no instrument {id_!r}", "panel", "it has " + ", ".join(self._columns))
         return self._columns[id_]
+
+    def spot_of(self, one: Instrument) -> Instrument | None:
+        """The first spot of the same coin, venue and kind of money; None if the Panel has none."""
+        for spot in self.instruments:
+            same = (spot.base, spot.venue) == (one.base, one.venue) and same_money(spot.quote, one.quote)
+            if spot.kind == "spot" and same:
+                return spot
+        return None
 
     @cached_property
     def alive(self) -> Bool2D:

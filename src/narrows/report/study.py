@@ -10,7 +10,7 @@ from narrows.analytics.estimate import Estimate
 from narrows.analytics.study import Study
 from narrows.core.time import iso
 from narrows.core.units import to_bps
-from narrows.report.figure import Figure
+from narrows.report.figure import NOTHING, Figure
 from narrows.report.html import contents, part, section_html
 from narrows.report.numbers import count, percent
 from narrows.report.page import document, drawing, write
@@ -72,7 +72,7 @@ def verdict(study: Study) -> str:
 
 
 def _placed(figure: Figure, wide: bool = False) -> str:
-    drawn = '<div class="empty">Nothing to draw.</div>'
+    drawn = NOTHING
     if figure.data:
         drawn = drawing(figure.name, figure.data, figure.layout)
     style = ' class="wide"' if wide else ""

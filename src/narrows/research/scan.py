@@ -86,9 +86,9 @@ def _short_apr(panel: Panel, one: Instrument, spot: Float1D) -> float:
 def _anchor_price(panel: Panel, spread: Spread) -> Float1D:
     """What a dated leg runs off to: the spot of its venue, else its index, else the first leg."""
     first = spread.legs[0].instrument
-    for one in panel.instruments:
-        if one.kind == "spot" and (one.base, one.venue) == (first.base, first.venue):
-            return panel.close[:, panel.column(one.id)]
+    spot = panel.spot_of(first)
+    if spot is not None:
+        return panel.close[:, panel.column(spot.id)]
     index = panel.index[:, panel.column(first.id)]
     return index if np.isfinite(index[-1]) else panel.close[:, panel.column(first.id)]
 

@@ -97,9 +97,9 @@ def _same_coin(one: Instrument, target: Instrument) -> bool:
 
 def _anchor(spread: Spread, panel: Panel, target: Instrument) -> tuple[Float1D, str]:
     """What dated contracts run off to, and its name."""
-    for one in panel.instruments:
-        if one.kind == "spot" and (one.base, one.venue) == (target.base, target.venue):
-            return panel.close[:, panel.column(one.id)], one.id
+    spot = panel.spot_of(target)
+    if spot is not None:
+        return panel.close[:, panel.column(spot.id)], spot.id
     index = panel.index[:, panel.column(target.id)]
     if np.isfinite(index).any():
         return index, f"the index of {target.id}"

@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 from scipy.optimize import brentq
 
 from narrows.analytics.basis import basis_rate
@@ -66,7 +67,7 @@ def funding_of(
         reason="",
     )
     if rule is None:
-        return _with(found, reason=f"no funding rule of {one.id} is on record"), source
+        return replace(found, reason=f"no funding rule of {one.id} is on record"), source
     recent = max(0, len(panel) - round(FITTED_H / panel.bar_h))
     same = (settled_at >= recent) & (np.abs(panel.funding_h[settled_at, column] - rule.interval_h) < NEAR)
     ahead = _ahead(rule, settled[same], fitted.model, premium[recent:])
@@ -116,10 +117,6 @@ def _ahead(rule: FundingRule, rates: Float1D, model: OU, premium: Float1D) -> _A
     return _Ahead(calm._replace(theta=level), last + level - middle, words)
 
 
-def _with(found: Funding, **more: object) -> Funding:
-    return Funding(**({name: getattr(found, name) for name in Funding.__struct_fields__} | more))
-
-
 def _premium(one: Instrument, panel: Panel) -> tuple[Float1D, str]:
     """The premium at each close, and what it is."""
     column = panel.column(one.id)
@@ -128,15 +125,12 @@ def _premium(one: Instrument, panel: Panel) -> tuple[Float1D, str]:
     price = panel.close[:, column]
     if np.isfinite(panel.index[:, column]).any():
         return basis_rate(panel.index[:, column], price), f"premium of {one.id}: its close over its index"
-    for other in panel.instruments:
-        if other.kind == "spot" and (other.base, other.venue) == (one.base, one.venue):
-            return (
-                basis_rate(panel.close[:, panel.column(other.id)], price),
-                f"premium of {one.id}: its close over that of {other.id}, for no index is in the data",
-            )
-    return np.full(
-        len(panel), np.nan
-    ), f"premium of {one.id}: not known, neither index nor spot is in the data"
+    spot = panel.spot_of(one)
+    if spot is not None:
+        words = f"premium of {one.id}: its close over that of {spot.id}, for no index is in the data"
+        return basis_rate(panel.close[:, panel.column(spot.id)], price), words
+    words = f"premium of {one.id}: not known, neither index nor spot is in the data"
+    return np.full(len(panel), np.nan), words
 
 
 def _interval_means(
@@ -171,7 +165,7 @@ def _with_rule(
         np.clip(clamp.interest, grid - clamp.dead_band, grid + clamp.dead_band), clamp.floor, clamp.cap
     )
     pinned = np.abs(found.settled - clamp.interest * share) <= NEAR
-    known = _with(
+    known = replace(
         found,
         clamp_premium=grid,
         clamp_rate=inside * share,
@@ -196,7 +190,7 @@ def _with_rule(
         if len(forecasts[-1].rates)
         else math.nan
     )
-    return _with(
+    return replace(
         known,
         nowcast=rate,
         nowcast_sd=rate_sd,
