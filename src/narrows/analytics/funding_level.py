@@ -10,12 +10,14 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from narrows.analytics.estimate import constant
 from narrows.core.arrays import Float1D, Float2D, Int1D
 from narrows.core.errors import ConfigError, DataError
 from narrows.core.time import DAY_NS
 
 FEWEST_DAYS = 30  # with a settlement
 HALF_LIVES_D = np.geomspace(2.0, 730.0, 18)  # of the level; all alike likely before the days are seen
+WILD = 25.0  # median deviations: a day further out counts as this far, or one crash is the motion of years
 NOISE = np.geomspace(0.02, 50.0, 12)  # variance of a day's own share over that of the level; so too
 
 
@@ -140,6 +142,15 @@ def _over_grid(days: Float1D, kappa: Float1D, noise: Float1D) -> Float2D:
     return found
 
 
+def _tamed(days: Float1D, known: Float1D) -> Float1D:
+    """The days, the wildest counted as less wild; as they are where more than half do not vary."""
+    middle = float(np.median(known))
+    bound = WILD * float(np.median(np.abs(known - middle)))
+    if not bound > 1e-9 * float(np.abs(known).max()):
+        return days
+    return np.clip(days, middle - bound, middle + bound)
+
+
 def fit_level(days: Float1D) -> FundingLevel:
     """What mean daily rates say of the level behind them.
 
@@ -155,7 +166,8 @@ def fit_level(days: Float1D) -> FundingLevel:
 
     Notes
     -----
-    Level and daily noise are Gaussian with one variance each. Long-run mean and variance are integrated
+    Level and daily noise are Gaussian with one variance each, days beyond `WILD` median deviations counted
+    as that far. A market that turns wilder than its history was is not foreseen. Long-run mean and variance are integrated
     out in closed form (flat, and 1/variance), half-life and share of noise on a grid: a short history
     leaves many half-lives possible and its band is wide for that reason.
 
@@ -167,10 +179,10 @@ def fit_level(days: Float1D) -> FundingLevel:
     kappa, noise = (one.ravel() for one in np.meshgrid(math.log(2.0) / HALF_LIVES_D, NOISE, indexing="ij"))
     known = days[np.isfinite(days)]
     count = len(known)
-    if count < FEWEST_DAYS or not float(known.std()) > 1e-12 * max(abs(float(known.mean())), 1e-12):
+    if count < FEWEST_DAYS or constant(known):
         nothing = np.full(len(kappa), np.nan)
         return FundingLevel(kappa, *(nothing,) * 7, count)
-    found = _over_grid(days, kappa, noise)
+    found = _over_grid(_tamed(days, known), kappa, noise)
     ln_f, ww, wv, vv, state, loading, variance = found.T
     mean = wv / ww
     left = vv - wv * mean

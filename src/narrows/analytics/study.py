@@ -80,7 +80,8 @@ class Funding(msgspec.Struct, frozen=True, kw_only=True):
 
     `premium` is the mean over each settled interval, `settled` the rate of it; `clamp_premium` and
     `clamp_rate` draw the rule in force at the end. Forecasts are of the sum settled over `ahead_h`
-    hours, what a short receives per unit of notional.
+    hours, what a short receives per unit of notional; `ahead_sd` counts shocks and what the level of
+    funding may do, and is NaN where the latter cannot be told.
     """
 
     instrument: str

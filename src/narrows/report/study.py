@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from narrows.analytics.estimate import Estimate
-from narrows.analytics.study import Study
+from narrows.analytics.study import Funding, Study
 from narrows.core.time import iso
 from narrows.core.units import to_bps
 from narrows.report.figure import NOTHING, Figure
@@ -153,11 +153,7 @@ def _bounds(low: float, high: float) -> str:
 def _funding_table(study: Study) -> Table:
     rows = []
     for one in study.funding:
-        end = (
-            f"{to_bps(float(one.ahead[-1])):.1f} ± {1.645 * to_bps(float(one.ahead_sd[-1])):.1f} bp"
-            if len(one.ahead)
-            else "–"
-        )
+        end = _expected(one)
         even = (
             "never, as things stand"
             if one.break_even_h == math.inf
@@ -180,13 +176,21 @@ def _funding_table(study: Study) -> Table:
         "pinned",
         "premium's half-life",
         "running interval, 90 %",
-        "to the horizon, 90 % of shocks",
+        "to the horizon, 90 %",
         "pays for round trip and money",
     )
     cost = f"{to_bps(study.round_trip):.1f} bp"
     note = f"To a short. One round trip of both legs costs {cost}; money, what the desk borrows at."
     note += "".join(f" {one.instrument}: {one.reason}." for one in study.funding if one.reason)
     return Table("Funding", head, tuple(rows), 6, note)
+
+
+def _expected(found: Funding) -> str:
+    """Funding to the horizon with its 90 % band, as far as they are known."""
+    if not len(found.ahead):
+        return "–"
+    mean, sd = to_bps(float(found.ahead[-1])), to_bps(float(found.ahead_sd[-1]))
+    return f"{mean:.1f} ± {1.645 * sd:.1f} bp" if math.isfinite(sd) else f"{mean:.1f} bp, no band"
 
 
 def _body(study: Study) -> str:

@@ -354,15 +354,14 @@ def _no_fan(study: Study) -> str:
 
 
 def ahead(found: Funding) -> Figure:
-    """What funding is expected to pay a short over the coming hours, one standard deviation each way."""
+    """What funding is expected to pay a short over the coming hours, with its 90 % band."""
     days = found.ahead_h / 24.0
     x = packed(days, "f8")
     mean, sd = _bps(found.ahead), _bps(found.ahead_sd)
     data: list[Spec] = []
     if len(days):
-        data += _shade(
-            x, mean - 1.645 * sd, mean + 1.645 * sd, "90 % of shocks, level known", "rgba(21,154,120,0.18)"
-        )
+        if np.isfinite(sd).all():
+            data += _shade(x, mean - 1.645 * sd, mean + 1.645 * sd, "90 % band", "rgba(21,154,120,0.18)")
         line: Spec = {"color": GREEN, "width": 2}
         data.append(
             {
@@ -374,14 +373,18 @@ def ahead(found: Funding) -> Figure:
                 "name": "expected, to a short",
             }
         )
-    caption = f"{escape(found.instrument)}, basis points of notional, cumulative; the level may move by more."
+    caption = f"{escape(found.instrument)}, basis points of notional, cumulative."
+    if not np.isfinite(sd).all():
+        caption += " No band: how the level moves cannot be told from these rates."
     if math.isfinite(found.break_even_h):
         caption += f" Pays for one round trip and the money after {found.break_even_h / 24.0:.1f} days."
     elif found.break_even_h == math.inf:
         caption += " Never pays for a round trip and the money as things stand."
     about = (
         "The premium is forecast, not the rate: a rate that stands at its interest says nothing about the "
-        "premium behind it. Each coming interval is then sent through the clamp with its uncertainty."
+        "premium behind it. Each coming interval is then sent through the clamp with its uncertainty. The band "
+        "holds shocks of the premium and what the level of funding itself may do, its speed and size unknown as "
+        "they are."
     )
     layout = frame(
         340,

@@ -129,7 +129,7 @@ def _words(spread: Spread, reason: str, round_trip: float) -> list[str]:
     found = [
         f"the gap is {spread.legs[1].instrument.id} over {spread.legs[0].instrument.id} − 1, at the closes",
         f"fees and half spreads of both legs, in and out, are {1e4 * round_trip:.1f} bp; no depth is counted",
-        "intervals are 90 %; what is forecast takes the parameters as known, and shocks as Gaussian",
+        "intervals are 90 %; forecasts take shocks as Gaussian, and of a gap its parameters as known",
         "reversion, premium and funding: the last 90 days; what has a delivery, and who leads: all bars",
     ]
     return [*found, f"the band at the last bar: {reason}"] if reason else found

@@ -9,6 +9,7 @@ from scipy.optimize import brentq
 
 from narrows.analytics.basis import basis_rate
 from narrows.analytics.clamp import clamp_of
+from narrows.analytics.funding_level import FEWEST_DAYS, FundingLevel, daily_rates, fit_level
 from narrows.analytics.horizon import break_even_intervals, forecast_funding, stationary_rate
 from narrows.analytics.nowcast import nowcast, running_average
 from narrows.analytics.ou import OU
@@ -23,18 +24,44 @@ from narrows.rulebook.funding import averaged
 from narrows.rulebook.rules import FundingRule
 
 FITTED_H = 90 * 24.0  # of the last bars, which the premium's model is fitted to
+LEVEL_H = 730 * 24.0  # of the last rates, which say how the level moves: docs/studies/premium-and-funding.md
 AHEAD_H = 30 * 24.0  # of a forecast, at least
 STEPS = 30
 NEAR = 1e-9  # of a rate to its interest, to count as pinned
 WILD = 12.0  # median deviations: a premium further out counts as this far, or one crash is the fit
 
 
-class _Ahead(NamedTuple):
-    """What funding is forecast with: a premium's model, where it stands, and what it was fitted to."""
+class Standing(NamedTuple):
+    """What funding is forecast with: a premium's model, where it stands, what its level may do, in words."""
 
     model: OU
     last: float
+    level: FundingLevel
     words: str
+
+
+class Paid(NamedTuple):
+    """Funding expected over some horizons, shape (horizons,), what a short receives per unit of notional.
+
+    Attributes
+    ----------
+    mean, sd : ndarray of shape (horizons,)
+        Shocks and the level with its parameters are in `sd`; NaN where the level's are not known.
+    shocks_sd : ndarray of shape (horizons,)
+        Of a level that is known and stays.
+    rates : ndarray of shape (settlements,)
+        Expected rate of each until the last horizon, one every `step_h` hours.
+    then : float
+        Expected after that.
+    step_h : float
+    """
+
+    mean: Float1D
+    sd: Float1D
+    shocks_sd: Float1D
+    rates: Float1D
+    then: float
+    step_h: float
 
 
 def funding_of(
@@ -69,10 +96,12 @@ def funding_of(
     if rule is None:
         return replace(found, reason=f"no funding rule of {one.id} is on record"), source
     recent = max(0, len(panel) - round(FITTED_H / panel.bar_h))
-    same = (settled_at >= recent) & (np.abs(panel.funding_h[settled_at, column] - rule.interval_h) < NEAR)
-    ahead = _ahead(rule, settled[same], fitted.model, premium[recent:])
-    found = _with_rule(found, rule, fitted, ahead, premium, panel, ahead_h, round_trip, financing_apr)
-    return found, f"{source}; {ahead.words}"
+    lately = settled_at >= len(panel) - round(LEVEL_H / panel.bar_h)
+    rows = settled_at[lately]
+    level = fit_level(daily_rates(settled[lately], panel.funding_h[rows, column], panel.time_ns[rows]))
+    to_come = standing(rule, level, fitted.model, premium[recent:])
+    found = _with_rule(found, rule, fitted, to_come, premium, panel, ahead_h, round_trip, financing_apr)
+    return found, f"{source}; {to_come.words}"
 
 
 def tamed_moments(values: Float1D) -> tuple[float, float]:
@@ -89,32 +118,75 @@ def tamed_moments(values: Float1D) -> tuple[float, float]:
     return float(calm.mean()), float(calm.std())
 
 
-def _ahead(rule: FundingRule, rates: Float1D, model: OU, premium: Float1D) -> _Ahead:
-    """The premium at its speed, at the level at which the rule pays on average what was settled.
+def standing(rule: FundingRule, level: FundingLevel, model: OU, premium: Float1D) -> Standing:
+    """The premium at its speed, around the level at which the rule pays what the rates' own level is.
 
-    A premium of last trades has another level than the one that the venue settles: what the rates say of
-    it counts. Neither level nor spread is made by a crash (`tamed_moments`). Without rates that the rule
-    can pay on average, the level of the bars stays.
+    Parameters
+    ----------
+    rule : FundingRule
+    level : FundingLevel
+        Of the settled rates. A premium of last trades has another level than the one that the venue
+        settles: what the rates say of it counts.
+    model : OU
+        Of the premium; only its speed is used, neither level nor spread is to be made by a crash.
+    premium : ndarray of shape (bars,)
+        The bars that it was fitted to. Without rates that the rule can pay on average, their level stays.
     """
     middle, sd = tamed_moments(premium)
     known = premium[np.isfinite(premium)]
     last = float(known[-1]) if len(known) else math.nan
     calm = OU(model.kappa, middle, sd * np.sqrt(2.0 * model.kappa))
-    paid, _ = tamed_moments(rates)
+    moved = (
+        f"{level.days} days of rates say how the level moves"
+        if math.isfinite(level.now)
+        else f"no band: how the level moves cannot be told from {level.days} days of rates "
+        f"({FEWEST_DAYS} that vary are needed)"
+    )
+    paid = level.now * rule.interval_h / 24.0
     if math.isnan(paid) or math.isnan(float(model.kappa)) or not sd > 0.0:
-        return _Ahead(calm, last, "its forecast: from that premium, its wildest bars counted as less wild")
+        words = f"its forecast: from that premium, its wildest bars counted as less wild; {moved}"
+        return Standing(calm, last, level, words)
 
     def beside(theta: float) -> float:
         return stationary_rate(rule, calm._replace(theta=theta))[0] - paid
 
     reach = clamp_of(rule).dead_band + abs(paid) * rule.formula_h / rule.interval_h + 10.0 * sd
     if not beside(-reach) < 0.0 < beside(reach):
-        return _Ahead(
-            calm, last, "its forecast: from that premium, for the rule does not pay what was settled"
-        )
-    level = float(brentq(beside, -reach, reach, xtol=1e-12))
-    words = f"its forecast: at the level that pays the mean of the last {len(rates)} rates"
-    return _Ahead(calm._replace(theta=level), last + level - middle, words)
+        words = f"its forecast: from that premium, for the rule does not pay what was settled; {moved}"
+        return Standing(calm, last, level, words)
+    theta = float(brentq(beside, -reach, reach, xtol=1e-12))
+    words = f"its forecast: at the level that pays what rates last stood at; {moved}"
+    return Standing(calm._replace(theta=theta), last + theta - middle, level, words)
+
+
+def paid_ahead(rule: FundingRule, to_come: Standing, elapsed_h: float, ahead_h: Float1D) -> Paid:
+    """Funding over horizons: through the clamp at the level of now, and on top what the level may do.
+
+    Parameters
+    ----------
+    rule : FundingRule
+    to_come : Standing
+        With a speed and a last premium.
+    elapsed_h : float
+        Of the running interval.
+    ahead_h : ndarray of shape (horizons,)
+        Increasing hours.
+    """
+    state = {"elapsed_h": elapsed_h, "average": to_come.last, "last": to_come.last}
+    forecasts = [forecast_funding(rule, to_come.model, horizon_h=one, **state) for one in ahead_h.tolist()]
+    rates, then = forecasts[-1].rates, stationary_rate(rule, to_come.model)[0]
+    mean, shocks = (np.array([getattr(one, name) for one in forecasts]) for name in ("mean", "sd"))
+    step_h = rule.interval_h if rule.style == "stamped" else float(ahead_h[-1]) / max(len(rates), 1)
+    then *= step_h / rule.interval_h
+    now = to_come.level.now
+    if math.isnan(now):
+        return Paid(mean, np.full(len(mean), np.nan), shocks, rates, then, step_h)
+    drift, level_sd = to_come.level.ahead(ahead_h)
+    ends = step_h * np.arange(1.0, len(rates) + 2.0)
+    moves = np.diff(to_come.level.ahead(ends)[0] - now * ends / 24.0, prepend=0.0)
+    moved = mean + drift - now * ahead_h / 24.0
+    sd = np.hypot(shocks, level_sd)
+    return Paid(moved, sd, shocks, rates + moves[:-1], then + float(moves[-1]), step_h)
 
 
 def _premium(one: Instrument, panel: Panel) -> tuple[Float1D, str]:
@@ -151,7 +223,7 @@ def _with_rule(
     found: Funding,
     rule: FundingRule,
     fitted: PremiumFit,
-    to_come: _Ahead,
+    to_come: Standing,
     premium: Float1D,
     panel: Panel,
     ahead_h: Float1D,
@@ -179,25 +251,19 @@ def _with_rule(
         hours, means = running_average(premium, panel.time_ns, rule.interval_h, rule.weights)
         elapsed = float(hours[-1])
         rate, rate_sd = _now(rule, fitted.model, elapsed, float(means[-1]), premium)
-    state = {"elapsed_h": elapsed, "average": to_come.last, "last": to_come.last}
-    forecasts = [
-        forecast_funding(rule, to_come.model, horizon_h=hours, **state) for hours in ahead_h.tolist()
-    ]
-    beyond, _ = stationary_rate(rule, to_come.model)
-    held = financing_apr * rule.interval_h / YEAR_H
+    paid = paid_ahead(rule, to_come, elapsed, ahead_h)
+    held = financing_apr * paid.step_h / YEAR_H
     intervals = (
-        break_even_intervals(round_trip, forecasts[-1].rates, held, beyond)
-        if len(forecasts[-1].rates)
-        else math.nan
+        break_even_intervals(round_trip, paid.rates, held, paid.then) if len(paid.rates) else math.nan
     )
     return replace(
         known,
         nowcast=rate,
         nowcast_sd=rate_sd,
         ahead_h=ahead_h,
-        ahead=np.array([one.mean for one in forecasts]),
-        ahead_sd=np.array([one.sd for one in forecasts]),
-        break_even_h=intervals * rule.interval_h,
+        ahead=paid.mean,
+        ahead_sd=paid.sd,
+        break_even_h=intervals * paid.step_h,
     )
 
 
