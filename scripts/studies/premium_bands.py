@@ -1,7 +1,7 @@
 """Does the study's funding forecast hold what it says? Month by month against what was settled next.
 
 Every forecast is made of bars and rates before it. "Level known" is the band without what the level may
-do, around the mean of the last 90 days; the level's memory is the one thing chosen, so all choices are shown.
+do, around the mean of the last 90 days; how far back the level looks was chosen on these data.
 """
 
 import math
@@ -20,7 +20,7 @@ from narrows.core.time import HOUR_NS
 from narrows.research.study_funding import FITTED_H, LEVEL_H, paid_ahead, standing, tamed_moments
 
 AHEAD_H = 30 * 24.0
-MEMORIES_D = (90, 180, 365, 730, 1095, 10_000)
+MEMORIES_D = (90, 365, 730, 10_000)
 NORMAL_90 = 1.6448536269514722
 
 
@@ -128,9 +128,20 @@ def coverage_row(name: str, found: Sequence[Month]) -> str:
     """Its line of the table."""
     before = np.array([one.paid - one.known_mean for one in found])
     after = np.array([one.paid - one.mean for one in found])
-    widths = [2.0 * NORMAL_90 * float(np.median([getattr(one, sd) for one in found])) for sd in ("known_sd", "sd")]
+    widths = [
+        2.0 * NORMAL_90 * float(np.median([getattr(one, sd) for one in found])) for sd in ("known_sd", "sd")
+    ]
     return (
         f"| {name} | {len(found)} | {np.mean([one.inside_known for one in found]):.0%} | "
         f"{np.mean([one.inside for one in found]):.0%} | {widths[0]:.0f} | {widths[1]:.0f} | "
         f"{np.abs(before).mean():.0f} | {np.abs(after).mean():.0f} |"
+    )
+
+
+def memory_rows(found: Sequence[Memory]) -> str:
+    """A line for each memory; the last is all that came before."""
+    return "\n".join(
+        f"| {'all before' if one.days == MEMORIES_D[-1] else f'{one.days} days'} | {one.forecasts} | "
+        f"{one.inside:.0%} | {one.mean_abs:.0f} |"
+        for one in found
     )

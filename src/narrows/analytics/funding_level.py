@@ -12,7 +12,7 @@ from numba import njit
 
 from narrows.analytics.estimate import constant
 from narrows.core.arrays import Float1D, Float2D, Int1D
-from narrows.core.errors import ConfigError, DataError
+from narrows.core.errors import DataError
 from narrows.core.time import DAY_NS
 
 FEWEST_DAYS = 30  # with a settlement
@@ -167,9 +167,9 @@ def fit_level(days: Float1D) -> FundingLevel:
     Notes
     -----
     Level and daily noise are Gaussian with one variance each, days beyond `WILD` median deviations counted
-    as that far. A market that turns wilder than its history was is not foreseen. Long-run mean and variance are integrated
-    out in closed form (flat, and 1/variance), half-life and share of noise on a grid: a short history
-    leaves many half-lives possible and its band is wide for that reason.
+    as that far. A market that turns wilder than its history was is not foreseen. Long-run mean and
+    variance are integrated out in closed form (flat, and 1/variance), half-life and share of noise on a
+    grid: a short history leaves many half-lives possible and its band is wide for that reason.
 
     References
     ----------

@@ -382,9 +382,9 @@ def ahead(found: Funding) -> Figure:
         caption += " Never pays for a round trip and the money as things stand."
     about = (
         "The premium is forecast, not the rate: a rate that stands at its interest says nothing about the "
-        "premium behind it. Each coming interval is then sent through the clamp with its uncertainty. The band "
-        "holds shocks of the premium and what the level of funding itself may do, its speed and size unknown as "
-        "they are."
+        "premium behind it. Each coming interval is then sent through the clamp with its uncertainty. The "
+        "band holds shocks of the premium and what the level of funding itself may do, whose speed and size "
+        "are estimated."
     )
     layout = frame(
         340,

@@ -253,9 +253,7 @@ def _with_rule(
         rate, rate_sd = _now(rule, fitted.model, elapsed, float(means[-1]), premium)
     paid = paid_ahead(rule, to_come, elapsed, ahead_h)
     held = financing_apr * paid.step_h / YEAR_H
-    intervals = (
-        break_even_intervals(round_trip, paid.rates, held, paid.then) if len(paid.rates) else math.nan
-    )
+    intervals = break_even_intervals(round_trip, paid.rates, held, paid.then) if len(paid.rates) else math.nan
     return replace(
         known,
         nowcast=rate,
