@@ -109,9 +109,8 @@ def test_the_speeds_of_the_cycles_hold_the_alpha_that_made_them(dated: Study) ->
     truth = BARE.bridge_alpha
     assert holds(dated.expiry.speed, truth)
     *seen, far = dated.expiry.cycles
-    assert all(holds(one.speed, truth) for one in seen)
+    assert all(holds(one.speed, truth) and holds(one.pooled, truth) for one in seen)
     assert far.speed.reason.startswith("not identified: time to expiry falls from")  # September, in June
-    assert all(holds(one.pooled, truth) for one in dated.expiry.cycles)
 
 
 def test_every_contract_of_the_coin_that_has_lived_is_a_cycle(dated: Study) -> None:
