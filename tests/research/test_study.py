@@ -108,7 +108,9 @@ def test_the_speeds_of_the_cycles_hold_the_alpha_that_made_them(dated: Study) ->
     assert dated.expiry is not None
     truth = BARE.bridge_alpha
     assert holds(dated.expiry.speed, truth)
-    assert all(holds(one.speed, truth) and holds(one.pooled, truth) for one in dated.expiry.cycles)
+    *seen, far = dated.expiry.cycles
+    assert all(holds(one.speed, truth) and holds(one.pooled, truth) for one in seen)
+    assert far.speed.reason.startswith("not identified: time to expiry falls from")  # September, in June
 
 
 def test_every_contract_of_the_coin_that_has_lived_is_a_cycle(dated: Study) -> None:

@@ -7,18 +7,19 @@ expiry is in any unit, one throughout. A deviation is what is left of the gap af
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import ndtr, stdtrit
 
 from narrows.analytics.bridge import ALPHAS, Speed, ends, observed
 from narrows.analytics.estimate import Estimate, unknown
-from narrows.core.arrays import Float1D, Float2D, Int1D
+from narrows.core.arrays import Float1D, Float2D, FloatArray, Int1D, read_only
 from narrows.core.errors import ConfigError
 
-_STEP = float(ALPHAS[1] - ALPHAS[0])
-_OMEGAS = np.append(0.0, np.geomspace(_STEP, 6.0, 24))  # 0 = all cycles are alike; a density needs the step
+_OMEGAS = np.append(0.0, np.geomspace(float(ALPHAS[1] - ALPHAS[0]), 6.0, 24))  # 0 = all cycles are alike
+_EDGES = np.concatenate(([-np.inf], 0.5 * (ALPHAS[1:] + ALPHAS[:-1]), [np.inf]))  # of the cells of alpha
 _HALF_CHI2 = 0.5 * float(stdtrit(np.inf, 0.95)) ** 2
 
 
@@ -128,44 +129,56 @@ def pool(speeds: Sequence[Speed]) -> Pooled:
 
     Notes
     -----
-    mu and omega maximise the marginal likelihood ``Π ∫ L_c(a) N(a; mu, omega²) da``. The 90 % interval of
-    mu is of the profile over omega, whose fall is taken from Student's t with cycles − 1 in place of the
-    normal: exact where cycles differ by more than their errors, cautious where they do not. That of omega
-    is of its own profile. The posterior of a cycle is
+    mu and omega maximise the marginal likelihood ``Π ∫ L_c(a) N(a; mu, omega²) da``; beyond `ALPHAS` L_c is
+    what it is at their end. The 90 % interval of mu is an F test of deviances with 1 and cycles − 1 degrees
+    of freedom: how far the log-likelihood of all falls at mu, against how far that of each cycle falls at
+    the best mu of all, both at the omega that is likeliest for mu. For normal likelihoods of known errors
+    it is the interval of Hartung and Knapp with omega at mu: exact if the errors are equal, however much
+    or little the cycles differ. Cycles that agree better than their own errors let expect make it shorter
+    than these. The interval of omega is of its own profile. The posterior of a cycle is
     averaged over mu and omega under flat priors: at the best mu and omega alone its interval would be too
     short by far, since a few cycles often give omega = 0.
+
+    References
+    ----------
+    Hartung & Knapp (2001), Statistics in Medicine 20(24), for normal estimates; McCullagh & Nelder (1989),
+    Generalized Linear Models, 2nd ed., ch. 9, for the dispersion by deviances.
     """
     taking = [one for one in speeds if len(one.log_likelihood)]
     if len(taking) < 2:
         reason = f"pooling is not possible: {len(taking)} cycle{'s' * (len(taking) != 1)} with a profile"
         return Pooled(unknown(reason), unknown(reason), tuple(one.alpha for one in speeds))
-    likelihoods = np.exp(np.array([one.log_likelihood for one in taking]))
-    marginal = np.array([_marginal(likelihoods, omega).sum(axis=0) for omega in _OMEGAS])
-    mu = _mean(marginal.max(axis=0), len(taking))
-    omega = _spread(marginal.max(axis=1))
+    profiles = np.array([one.log_likelihood for one in taking])
+    likelihoods = np.exp(profiles)
+    priors = [_prior(float(omega)) for omega in _OMEGAS[1:]]
+    # beyond the least number that there is nothing is decided
+    mixed = [np.log(np.maximum(likelihoods @ prior.T, 1e-300)) for prior in priors]
+    by_cycle = np.array([profiles, *mixed])
+    marginal = by_cycle.sum(axis=1)
+    mu, omega = _mean(by_cycle), _spread(marginal.max(axis=1))
     if not mu.known:
         return Pooled(mu, omega, tuple(one.alpha for one in speeds))
-    return Pooled(mu, omega, tuple(_posteriors(speeds, likelihoods, marginal)))
+    return Pooled(mu, omega, tuple(_posteriors(speeds, likelihoods, marginal, priors)))
 
 
+@cache
 def _prior(omega: float) -> Float2D:
-    """Probabilities of each alpha (columns) for each mu (rows); both are on `ALPHAS`."""
-    density = np.exp(-0.5 * ((ALPHAS[None, :] - ALPHAS[:, None]) / omega) ** 2)
-    shares: Float2D = density / density.sum(axis=1, keepdims=True)
-    return shares
+    """Probabilities of each alpha (columns) for each mu (rows), both on `ALPHAS`; its ends take the tails."""
+    return read_only(np.diff(ndtr((_EDGES[None, :] - ALPHAS[:, None]) / omega), axis=1))
 
 
-def _marginal(likelihoods: Float2D, omega: float) -> Float2D:
-    """Log marginal likelihood of each cycle at each mu, shape (cycles, alphas)."""
-    weighed = likelihoods if omega == 0.0 else likelihoods @ _prior(omega).T
-    logs: Float2D = np.log(np.maximum(weighed, 1e-300))  # beyond that nothing is decided
-    return logs
-
-
-def _mean(profile: Float1D, count: int) -> Estimate:
-    """mu at its best, with the ends of its profile interval for `count` cycles."""
-    fall = 0.5 * count * math.log1p(float(stdtrit(count - 1, 0.95)) ** 2 / (count - 1))
-    value, low, high = ends(profile, fall)
+def _mean(by_cycle: FloatArray) -> Estimate:
+    """mu with its interval by deviances, from log-likelihoods of shape (omegas, cycles, mus)."""
+    others = by_cycle.shape[1] - 1
+    together = by_cycle.sum(axis=1)
+    likeliest, best = together.argmax(axis=0), together.max(axis=1)
+    apart = by_cycle.max(axis=2).sum(axis=1) - best  # what cycles lose by one mu
+    lost = best[likeliest] - together[likeliest, np.arange(len(ALPHAS))]
+    if not lost.max() > 0.0:
+        return Estimate(math.nan, -math.inf, math.inf, "not identified: the cycles together do not bound mu")
+    if apart[likeliest].min() <= 1e-9 * lost.max():
+        return unknown("not identified: the cycles do not differ at all, as copies of one would")
+    value, low, high = ends(-lost * others / apart[likeliest], float(stdtrit(others, 0.95)) ** 2)
     if math.isinf(low) or math.isinf(high):
         return Estimate(math.nan, low, high, "not identified: the cycles together do not bound mu")
     return Estimate(value, low, high)
@@ -182,7 +195,9 @@ def _spread(profile: Float1D) -> Estimate:
     return Estimate(float(_OMEGAS[best]), low, high)
 
 
-def _posteriors(speeds: Sequence[Speed], likelihoods: Float2D, marginal: Float2D) -> Iterator[Estimate]:
+def _posteriors(
+    speeds: Sequence[Speed], likelihoods: Float2D, marginal: Float2D, priors: Sequence[Float2D]
+) -> Iterator[Estimate]:
     """Speed of each cycle given all, over mu and omega as likely as `marginal` (omegas, mus) makes them."""
     chances = np.exp(marginal[1:] - marginal.max()) * np.gradient(_OMEGAS[1:])[:, None]
     own = iter(likelihoods)
@@ -190,8 +205,7 @@ def _posteriors(speeds: Sequence[Speed], likelihoods: Float2D, marginal: Float2D
         alone = len(one.log_likelihood) == 0
         likelihood = np.ones(len(ALPHAS)) if alone else next(own)
         weights = np.zeros(len(ALPHAS))
-        for omega, chance in zip(_OMEGAS[1:], chances, strict=True):
-            prior = _prior(float(omega))
+        for prior, chance in zip(priors, chances, strict=True):
             weights += (chance / np.maximum(prior @ likelihood, 1e-300)) @ prior
         weights *= likelihood / np.sum(weights * likelihood)
         low, high = np.interp((0.05, 0.95), np.cumsum(weights) - 0.5 * weights, ALPHAS)
