@@ -36,13 +36,11 @@ _SCREEN = 30  # rows
 _NOTES = 6  # before they fold away
 
 
-def figure_html(figure: Figure, bars: int) -> str:
-    """A figure in its place; nothing at all of one that is only there if it has something to show."""
-    if figure.name in _OPTIONAL and not (figure.data and bars):
-        return ""
-    wide = ' class="wide"' if figure.name in _WIDE else ""
-    drawn = drawing(figure.name, figure.data, figure.layout) if figure.data and bars else NOTHING
-    return f"<figure{wide}>{figure.heading}{drawn}</figure>"
+def figure_html(figure: Figure, wide: bool, known: bool = True) -> str:
+    """A figure in its place, as wide as the page or beside another; where nothing is known, words instead."""
+    style = ' class="wide"' if wide else ""
+    drawn = drawing(figure.name, figure.data, figure.layout) if figure.data and known else NOTHING
+    return f"<figure{style}>{figure.heading}{drawn}</figure>"
 
 
 def _facts(group: Facts) -> str:
@@ -136,8 +134,14 @@ def part(identity: str, title: str, *content: str) -> str:
 
 
 def plots(figures: tuple[Figure, ...], bars: int) -> str:
-    """Figures side by side."""
-    return f'<div class="figures">{"".join(figure_html(figure, bars) for figure in figures)}</div>'
+    """Figures side by side; nothing at all of one that is only there if it has something to show."""
+    shown = [one for one in figures if one.name not in _OPTIONAL or (one.data and bars)]
+    return side_by_side(*(figure_html(one, one.name in _WIDE, bars > 0) for one in shown))
+
+
+def side_by_side(*placed: str) -> str:
+    """Figures in their places, next to each other where there is room."""
+    return f'<div class="figures">{"".join(placed)}</div>'
 
 
 def contents(parts: dict[str, str]) -> str:

@@ -10,10 +10,9 @@ from narrows.analytics.estimate import Estimate
 from narrows.analytics.study import Funding, Study
 from narrows.core.time import iso
 from narrows.core.units import to_bps
-from narrows.report.figure import NOTHING, Figure
-from narrows.report.html import contents, part, section_html
+from narrows.report.html import contents, figure_html, part, section_html, side_by_side
 from narrows.report.numbers import count, percent
-from narrows.report.page import document, drawing, write
+from narrows.report.page import document, write
 from narrows.report.study_figures import (
     ahead,
     arrows,
@@ -69,18 +68,6 @@ def verdict(study: Study) -> str:
     """Whether the gap reverts, and why one says so."""
     state, reason = study.equilibrium.state, study.equilibrium.reason
     return reason if reason.startswith(state) else f"{state}: {reason}"
-
-
-def _placed(figure: Figure, wide: bool = False) -> str:
-    drawn = NOTHING
-    if figure.data:
-        drawn = drawing(figure.name, figure.data, figure.layout)
-    style = ' class="wide"' if wide else ""
-    return f"<figure{style}>{figure.heading}{drawn}</figure>"
-
-
-def _figures(*placed: str) -> str:
-    return f'<div class="figures">{"".join(placed)}</div>'
 
 
 def _row(name: str, found: Estimate, bar_h: float) -> tuple[str, str, str]:
@@ -201,22 +188,22 @@ def _body(study: Study) -> str:
     )
     expiry = study.expiry
     windows = bool(study.equilibrium.half_lives)
-    close = [_placed(half_lives(study))] if windows else []
-    close.append(_placed(fan(study), wide=not windows))
+    close = [figure_html(half_lives(study), wide=False)] if windows else []
+    close.append(figure_html(fan(study), wide=not windows))
     tables = [section_html(_equilibrium_table(study), "words")]
     if expiry is not None:
-        close.insert(0, _placed(cycles(expiry), wide=True))
+        close.insert(0, figure_html(cycles(expiry), wide=True))
         tables.insert(0, section_html(_cycles_table(study)))
     chapters = {
-        "gap": _figures(_placed(gap_in_band(study), wide=True)),
-        "close": _figures(*close) + "".join(tables),
-        "who": _figures(_placed(arrows(study), wide=True)) + section_html(_leads_table(study)),
+        "gap": side_by_side(figure_html(gap_in_band(study), wide=True)),
+        "close": side_by_side(*close) + "".join(tables),
+        "who": side_by_side(figure_html(arrows(study), wide=True)) + section_html(_leads_table(study)),
         "funding": "",
         "trust": "<ul>" + "".join(f"<li>{escape(note)}</li>" for note in study.notes) + "</ul>",
     }
     if study.funding:
-        drawn = [_placed(draw(one)) for one in study.funding for draw in (clamp, ahead)]
-        chapters["funding"] = _figures(*drawn) + section_html(_funding_table(study))
+        drawn = [figure_html(draw(one), wide=False) for one in study.funding for draw in (clamp, ahead)]
+        chapters["funding"] = side_by_side(*drawn) + section_html(_funding_table(study))
     shown = {name: title for name, title in _PARTS.items() if chapters[name]}
     return "".join(
         (
