@@ -98,10 +98,10 @@ class Memory(NamedTuple):
     mean_abs: float
 
 
-def memories() -> list[Memory]:
+def memories(memories_d: Sequence[int] = MEMORIES_D) -> list[Memory]:
     """Nine coins of Binance with their settled rates alone; the horizon is the same."""
     frame = read("pietroc21/binance_funding_8h").sort("symbol", "datetime")
-    found = {days: list[tuple[float, float]]() for days in MEMORIES_D}
+    found = {days: list[tuple[float, float]]() for days in memories_d}
     for _, coin in frame.group_by("symbol", maintain_order=True):
         times, rates = (
             coin["datetime"].dt.epoch("ns").to_numpy().astype(np.int64),
@@ -111,7 +111,7 @@ def memories() -> list[Memory]:
             past, next_ = times <= start, (times > start) & (times <= start + AHEAD_H * HOUR_NS)
             if next_.sum() < 0.95 * AHEAD_H / 8.0:
                 continue
-            for days in MEMORIES_D:
+            for days in memories_d:
                 mean, sd = _level(rates[past], times[past], 8.0, 24.0 * days).ahead(np.array([AHEAD_H]))
                 found[days].append((float(rates[next_].sum() - mean[0]), float(sd[0])))
     return [

@@ -1,9 +1,10 @@
-"""The page on premiums and funding says what the data give, and some of it by other means."""
+"""What the page on premiums and funding says, spot-checked: by its own functions, and by other means."""
 
-import os
-import subprocess
+import importlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,13 +16,38 @@ from narrows.rulebook.funding import clamped_rate
 from realdata.real import REPOSITORY
 
 
-def test_the_page_and_its_figure_are_what_the_script_writes(data_root: Path) -> None:
-    script = REPOSITORY / "scripts" / "studies" / "premium_and_funding.py"
-    environment = {**os.environ, "NARROWS_DATA": str(data_root)}
-    run = subprocess.run(
-        [sys.executable, script, "--check"], env=environment, capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, run.stderr
+@pytest.fixture(scope="module")
+def study() -> Iterator[Any]:
+    folder = str(REPOSITORY / "scripts" / "studies")
+    sys.path.insert(0, folder)
+    try:
+        yield importlib.import_module("premium_and_funding")
+    finally:
+        sys.path.remove(folder)
+
+
+@pytest.fixture(scope="module")
+def parts(study: Any) -> dict[str, Any]:
+    """The modules of the study, by name."""
+    assert study.PAGE.name == "premium-and-funding.md"  # it stands on the path by now
+    return {name: importlib.import_module(f"premium_{name}") for name in ("bands", "runs")}
+
+
+@pytest.mark.usefixtures("data_root")
+def test_a_market_and_a_memory_of_the_page_are_what_the_data_give(study: Any, parts: dict[str, Any]) -> None:
+    """A part that takes seconds: of each table that one market, or one memory, fills, its rows.
+
+    The whole page and its figure take a minute: `scripts/studies/premium_and_funding.py --check`
+    compares them, and `make studies` writes them anew.
+    """
+    page = (REPOSITORY / study.PAGE).read_text("utf-8").splitlines()
+    bands, market = parts["bands"], parts["runs"].binance_avax()
+    rows = [
+        study.Through(market, *parts["runs"].settled_averages(market)).row(),
+        bands.coverage_row(market.name, list(bands.months(market))),
+        bands.memory_rows(bands.memories((730,))),
+    ]
+    assert [row for row in rows if row not in page] == []
 
 
 def test_averages_of_binance_btc_settle_near_what_was_paid(data_root: Path) -> None:
