@@ -33,7 +33,7 @@ from premium_runs import (
     years,
 )
 
-from narrows.analytics.estimate import Estimate
+from narrows.analytics.estimate import NORMAL_90, Estimate
 from narrows.core.arrays import Float1D
 from narrows.rulebook.funding import clamped_rate
 
@@ -286,7 +286,7 @@ def band_words(found: Sequence[Month]) -> dict[str, object]:
     rows = [coverage_row(name, [one for one in found if one.market == name]) for name in names]
     btc = [one for one in found if one.market == "Binance BTC"]
     widths = [
-        2.0 * 1.6448536 * float(np.median([getattr(one, sd) for one in found])) for sd in ("known_sd", "sd")
+        2.0 * NORMAL_90 * float(np.median([getattr(one, sd) for one in found])) for sd in ("known_sd", "sd")
     ]
     return {
         "coverage": "\n".join((*rows, coverage_row("all", found))), "count": len(found),

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from premium_runs import BP, Market, read
 
+from narrows.analytics.estimate import NORMAL_90
 from narrows.analytics.funding_level import FundingLevel, daily_rates, fit_level
 from narrows.analytics.horizon import forecast_funding
 from narrows.analytics.premium import fit_premium
@@ -21,7 +22,6 @@ from narrows.research.study_funding import FITTED_H, LEVEL_H, paid_ahead, standi
 
 AHEAD_H = 30 * 24.0
 MEMORIES_D = (90, 365, 730, 10_000)
-NORMAL_90 = 1.6448536269514722
 
 
 class Month(NamedTuple):

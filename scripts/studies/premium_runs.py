@@ -15,7 +15,7 @@ import polars as pl
 from funding_rules import OKX_CHANGE, perp_over_spot, read, rule_of, span
 
 from narrows.analytics.clamp import clamp_of, clamped_moments
-from narrows.analytics.estimate import Estimate, unknown
+from narrows.analytics.estimate import NORMAL_90, Estimate, unknown
 from narrows.analytics.funding_benchmarks import ar1_forecast, har_forecast
 from narrows.analytics.latent import fit_latent
 from narrows.analytics.nowcast import nowcast_series, running_average
@@ -260,7 +260,7 @@ def _scored(rows: Int1D, market: Market, said: dict[str, FloatArray], sd: FloatA
     rows, made = rows[known], made[known]
     paid = market.rate[rows]
     errors = {name: (forecast[made] - paid) * BP for name, forecast in said.items()}
-    inside = np.abs(errors["nowcast"]) <= 1.6448536 * sd[made] * BP
+    inside = np.abs(errors["nowcast"]) <= NORMAL_90 * sd[made] * BP
     return Scores(
         left, len(rows),
         {name: float(np.sqrt(np.mean(error**2))) for name, error in errors.items()},
@@ -320,7 +320,7 @@ def intervals_ahead(market: Market, ahead: tuple[int, ...]) -> list[Scores]:
             count * step, len(rows),
             {name: float(np.sqrt(np.mean(error**2))) for name, error in errors.items()},
             {name: float(np.mean(np.abs(error))) for name, error in errors.items()},
-            float((np.abs(errors["through the clamp"]) <= 1.6448536 * spread[rows] * BP).mean()),
+            float((np.abs(errors["through the clamp"]) <= NORMAL_90 * spread[rows] * BP).mean()),
         ))  # fmt: skip
     return scores
 

@@ -10,12 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from narrows.analytics.estimate import Estimate, unknown
+from narrows.analytics.estimate import NORMAL_90, Estimate, unknown
 from narrows.core.arrays import Float1D, Float2D
 from narrows.core.errors import DataError
 
 WIDEST = 0.5  # bounds that say who leads
-_NORMAL = 1.6448536269514722  # 95 % of the normal law
 _WHERE = "price discovery"
 
 
@@ -125,11 +124,11 @@ def component_share(alpha: Float1D, covariance: Float2D) -> Estimate:
     down = float(contrast @ alpha)
     variance = covariance[1, 1], float(covariance[1] @ contrast), float(contrast @ covariance @ contrast)
     value = float(alpha[1]) / down if down != 0.0 else math.nan
-    bend = down**2 - _NORMAL**2 * variance[2]
+    bend = down**2 - NORMAL_90**2 * variance[2]
     if not bend > 0.0:
         return Estimate(value, -math.inf, math.inf, "not identified: no adjustment is told from none")
-    slope = alpha[1] * down - _NORMAL**2 * variance[1]
-    rest = alpha[1] ** 2 - _NORMAL**2 * variance[0]
+    slope = alpha[1] * down - NORMAL_90**2 * variance[1]
+    rest = alpha[1] ** 2 - NORMAL_90**2 * variance[0]
     width = math.sqrt(max(slope**2 - bend * rest, 0.0))
     return Estimate(value, float(slope - width) / bend, float(slope + width) / bend)
 

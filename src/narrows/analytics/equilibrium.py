@@ -11,14 +11,13 @@ import numpy as np
 from numba import njit
 
 from narrows.analytics.discovery import PriceDiscovery, price_discovery, undiscovered
-from narrows.analytics.estimate import Estimate, unknown
+from narrows.analytics.estimate import NORMAL_90, Estimate, unknown
 from narrows.analytics.reversion import speeds
 from narrows.core.arrays import Float1D, Float2D, FloatArray, Int1D, read_only
 from narrows.core.errors import ConfigError, DataError
 
 Errors = Literal["ols", "hac"]
 
-_NORMAL = 1.6448536269514722  # 95 % of the normal law
 _LEAST = 50  # rows of the regression
 _EACH = 5  # rows that each regressor needs
 _ALIKE = 1e-10  # smallest eigenvalue of the correlations of regressors that are not one regressor
@@ -217,7 +216,7 @@ def _intervals(found: Float2D) -> _Speeds:
     for own, spread, shared in ((a1, v11, v11 - v12), (a2, v22, v12 - v22)):
         part = shared / variance
         value = own + part * (gap.value - plain)
-        free = _NORMAL**2 * np.maximum(spread - part * shared, 0.0)
+        free = NORMAL_90**2 * np.maximum(spread - part * shared, 0.0)
         ends = np.sort([part * (gap.lo - gap.value), part * (gap.hi - gap.value)], axis=0)
         values.append(value)
         lows.append(value - np.sqrt(free + ends[0] ** 2))

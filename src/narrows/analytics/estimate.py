@@ -7,6 +7,8 @@ import numpy as np
 
 from narrows.core.arrays import Float1D
 
+NORMAL_90 = 1.6448536269514722  # standard deviations to either end of a normal 90 % interval
+
 
 class Estimate(NamedTuple):
     """What data say about one parameter.

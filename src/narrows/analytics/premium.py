@@ -5,13 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from narrows.analytics.estimate import Estimate, unknown
+from narrows.analytics.estimate import NORMAL_90, Estimate, unknown
 from narrows.analytics.ou import OU, half_life
 from narrows.analytics.passage import expected_passage_time, expected_premium_paid
 from narrows.core.arrays import Float1D
 from narrows.core.errors import ConfigError
 
-NORMAL_90 = 1.6448536269514722
 FEWEST = 30  # pairs of neighbouring bars
 
 

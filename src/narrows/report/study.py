@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from narrows.analytics.estimate import Estimate
+from narrows.analytics.estimate import NORMAL_90, Estimate
 from narrows.analytics.study import Funding, Study
 from narrows.core.time import iso
 from narrows.core.units import to_bps
@@ -151,7 +151,7 @@ def _funding_table(study: Study) -> Table:
                 one.instrument,
                 percent(one.pinned, 0),
                 told(one.premium_half_life_h, "h"),
-                f"{to_bps(one.nowcast):.2f} ± {1.645 * to_bps(one.nowcast_sd):.2f} bp"
+                f"{to_bps(one.nowcast):.2f} ± {NORMAL_90 * to_bps(one.nowcast_sd):.2f} bp"
                 if math.isfinite(one.nowcast)
                 else "–",
                 end,
@@ -177,7 +177,7 @@ def _expected(found: Funding) -> str:
     if not len(found.ahead):
         return "–"
     mean, sd = to_bps(float(found.ahead[-1])), to_bps(float(found.ahead_sd[-1]))
-    return f"{mean:.1f} ± {1.645 * sd:.1f} bp" if math.isfinite(sd) else f"{mean:.1f} bp, no band"
+    return f"{mean:.1f} ± {NORMAL_90 * sd:.1f} bp" if math.isfinite(sd) else f"{mean:.1f} bp, no band"
 
 
 def _body(study: Study) -> str:

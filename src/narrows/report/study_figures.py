@@ -6,7 +6,7 @@ from html import escape
 
 import numpy as np
 
-from narrows.analytics.estimate import Estimate
+from narrows.analytics.estimate import NORMAL_90, Estimate
 from narrows.analytics.study import Expiry, Funding, Study
 from narrows.core.arrays import Float1D
 from narrows.core.time import HOUR_NS, iso
@@ -361,7 +361,9 @@ def ahead(found: Funding) -> Figure:
     data: list[Spec] = []
     if len(days):
         if np.isfinite(sd).all():
-            data += _shade(x, mean - 1.645 * sd, mean + 1.645 * sd, "90 % band", "rgba(21,154,120,0.18)")
+            data += _shade(
+                x, mean - NORMAL_90 * sd, mean + NORMAL_90 * sd, "90 % band", "rgba(21,154,120,0.18)"
+            )
         line: Spec = {"color": GREEN, "width": 2}
         data.append(
             {

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from narrows.analytics.basis import basis_rate
-from narrows.analytics.estimate import Estimate, unknown
+from narrows.analytics.estimate import NORMAL_90, Estimate, unknown
 from narrows.analytics.ou_fit import OUFit, fit_ou
 from narrows.analytics.unitroot import benjamini_hochberg, convergence
 from narrows.core.arrays import Float1D
@@ -17,7 +17,6 @@ from narrows.core.time import HOUR_NS
 
 HISTORY_H = 90 * 24.0  # of the last bars
 FALSE = 0.05  # share of chance findings among the spreads that are said to revert
-NORMAL_90 = 1.6448536269514722
 
 
 class Reversion(NamedTuple):

@@ -9,6 +9,7 @@ import numpy as np
 
 from narrows.analytics.basis import basis_apr, basis_rate, hours_to_expiry
 from narrows.analytics.carry import fill_cost, net_carry_apr, round_trip_cost
+from narrows.analytics.estimate import NORMAL_90
 from narrows.analytics.fairvalue import Band, outside
 from narrows.analytics.funding import trailing_funding_apr
 from narrows.analytics.rolling import rolling_percentile, rolling_zscore
@@ -27,7 +28,7 @@ from narrows.sim.layout import Layout, layout
 
 NORMAL_H = 30 * 24.0  # what "normal" is measured over
 FUNDING_H = 72.0  # trailing funding
-SURE = 1.645  # standard errors by which an edge must beat the hurdle: 95 % one way
+SURE = NORMAL_90  # standard errors by which an edge must beat the hurdle: 95 % one way
 MOST = 50  # spreads whose reversion is looked into: the best by carry and by distance outside
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from narrows.analytics.basis import basis_rate
 from narrows.analytics.equilibrium import error_correction
-from narrows.analytics.estimate import Estimate
+from narrows.analytics.estimate import NORMAL_90, Estimate
 from narrows.analytics.fairvalue import band, outside
 from narrows.analytics.ou import OU, transition
 from narrows.analytics.ou_fit import OUFit, fit_ou
@@ -29,7 +29,7 @@ VERDICT_H = 90 * 24.0  # of the last bars, in which a gap without delivery is ju
 WINDOW_H = 30 * 24.0  # of a window of the half-life, at least
 MOST_WINDOWS = 24
 LAGS = 2  # changes of both legs in the error-correction form
-NORMAL_QUANTILES = (-1.6448536269514722, -0.6744897501960817, 0.0, 0.6744897501960817, 1.6448536269514722)
+NORMAL_QUANTILES = (-NORMAL_90, -0.6744897501960817, 0.0, 0.6744897501960817, NORMAL_90)
 
 
 def chosen(panel: Panel, kinds: tuple[str, ...], wanted: str) -> Spread:
