@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from narrows.analytics.study import Study
@@ -95,6 +96,20 @@ def test_the_numbers_of_the_page_are_those_of_the_summary(studies: dict[str, Stu
     ]
     assert dated["funding"] == []
     assert json.loads(msgspec.json.encode(dated))
+
+
+def test_funding_without_a_band_is_null_in_json_and_said_on_the_page(studies: dict[str, Study]) -> None:
+    """Where the level of funding cannot be told, its sd is NaN: null in JSON, and no band of width 0."""
+    found = studies["funding_carry"]
+    one = found.funding[0]
+    bare = replace(found, funding=(msgspec.structs.replace(one, ahead_sd=np.full(len(one.ahead), np.nan)),))
+    told_of = json.loads(msgspec.json.encode(study_summary(bare)))["funding"][0]
+    assert told_of["expected_sd"] is None
+    assert told_of["expected"] == one.ahead[-1]
+    assert f"{1e4 * one.ahead[-1]:.1f} bp, no band" in body(study_page(bare))
+    assert (
+        json.loads(msgspec.json.encode(study_summary(found)))["funding"][0]["expected_sd"] == one.ahead_sd[-1]
+    )
 
 
 def hostile() -> Study:
