@@ -130,25 +130,27 @@ def _level_moments(values: Float2D, first: int, count: Float1D, stats: Float2D) 
     """`_moments` without lags over all rows, one loop a pass, for it is what a universe is ranked by."""
     count[:] = 0.0
     stats[:] = 0.0
+    here = slice(first, first + len(count))
+    level, change, xx, xy, yy = stats[0], stats[1], stats[2], stats[3], stats[4]
     for row in range(1, len(values)):
+        before, now = values[row - 1, here], values[row, here]
         for c in range(len(count)):
-            level, after = values[row - 1, first + c], values[row, first + c]
-            known = (level + after) - (level + after) == 0.0
+            known = (before[c] + now[c]) - (before[c] + now[c]) == 0.0
             count[c] += 1.0 if known else 0.0
-            stats[0, c] += level if known else 0.0
-            stats[1, c] += after - level if known else 0.0
+            level[c] += before[c] if known else 0.0
+            change[c] += now[c] - before[c] if known else 0.0
     for c in range(len(count)):
-        stats[0, c] /= max(count[c], 1.0)
-        stats[1, c] /= max(count[c], 1.0)
+        level[c] /= max(count[c], 1.0)
+        change[c] /= max(count[c], 1.0)
     for row in range(1, len(values)):
+        before, now = values[row - 1, here], values[row, here]
         for c in range(len(count)):
-            level, after = values[row - 1, first + c], values[row, first + c]
-            known = (level + after) - (level + after) == 0.0
-            x = level - stats[0, c] if known else 0.0
-            y = after - level - stats[1, c] if known else 0.0
-            stats[2, c] += x * x
-            stats[3, c] += x * y
-            stats[4, c] += y * y
+            known = (before[c] + now[c]) - (before[c] + now[c]) == 0.0
+            x = before[c] - level[c] if known else 0.0
+            y = now[c] - before[c] - change[c] if known else 0.0
+            xx[c] += x * x
+            xy[c] += x * y
+            yy[c] += y * y
 
 
 def adf_statistic(values: FloatArray, lag: int = 1, minimum: int | None = None) -> Float1D:

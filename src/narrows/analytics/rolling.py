@@ -30,19 +30,22 @@ def _finish(
     stats: Float3D,
 ) -> None:
     """From the statistics of some windows to what was asked for."""
-    for row in range(start, stop):
-        i = row - start
-        for c in range(count.shape[1]):
-            enough = count[i, c] >= minimum
-            if which <= _MEAN:
-                out[row, first + c] = stats[i, 0, c] if enough else np.nan
-            elif which == _STD:
-                several = enough and count[i, c] > 1.0
-                out[row, first + c] = np.sqrt(stats[i, 1, c] / (count[i, c] - 1.0)) if several else np.nan
-            else:
-                moment = stats[i, 1, c]
-                score = (values[row, first + c] - stats[i, 0, c]) * np.sqrt((count[i, c] - 1.0) / moment)
-                out[row, first + c] = score if enough and moment > 0.0 else np.nan
+    here = slice(first, first + count.shape[1])
+    for i in range(stop - start):
+        into, known, mean = out[start + i, here], count[i], stats[i, 0]
+        if which <= _MEAN:
+            for c in range(len(into)):
+                into[c] = mean[c] if known[c] >= minimum else np.nan
+        elif which == _STD:
+            moment = stats[i, 1]
+            for c in range(len(into)):
+                several = known[c] >= minimum and known[c] > 1.0
+                into[c] = np.sqrt(moment[c] / (known[c] - 1.0)) if several else np.nan
+        else:
+            moment, now = stats[i, 1], values[start + i, here]
+            for c in range(len(into)):
+                score = (now[c] - mean[c]) * np.sqrt((known[c] - 1.0) / moment[c])
+                into[c] = score if known[c] >= minimum and moment[c] > 0.0 else np.nan
 
 
 @njit(cache=True)

@@ -22,7 +22,7 @@ from narrows.core.arrays import Float2D, Float3D, FloatArray, read_only
 from narrows.core.errors import ConfigError
 
 SUM, ONE, TWO = 1, 2, 5  # fields a row: sum | mean, moment | mean x, mean y, xx, xy, yy
-LANES, ROWS = 128, 64  # series side by side, rows a part: what a core's cache holds
+LANES, ROWS = 1024, 16  # series side by side, rows a part: whole rows, for to skip through them is what costs
 
 
 class Part(NamedTuple):
@@ -123,20 +123,22 @@ def _merge_counted(
 @njit(cache=True, error_model="numpy")
 def _load(x: Float2D, y: Float2D, row: int, first: int, ring: Float3D, count: Float2D, slot: int) -> bool:
     """One row as stretches of length 1; whether any lane of it is unknown."""
-    two = ring.shape[1] == TWO
-    gap = False
-    for c in range(ring.shape[2]):
-        gap |= np.isnan(x[row, first + c]) or (two and np.isnan(y[row, first + c]))
-        ring[slot, 0, c] = x[row, first + c]
+    two, here = ring.shape[1] == TWO, slice(first, first + ring.shape[2])
+    values, others = x[row, here], y[row, here]  # once a row: an index in the loop would be checked there
+    level, other = ring[slot, 0], ring[slot, 1 if two else 0]
+    gaps = 0
+    for c in range(len(level)):
+        level[c] = values[c]
+        gaps += values[c] != values[c]
     if two:
-        for c in range(ring.shape[2]):
-            ring[slot, 1, c] = y[row, first + c]
-    for field in range(2 if two else 1, ring.shape[1]):
-        for c in range(ring.shape[2]):
-            ring[slot, field, c] = 0.0
+        for c in range(len(level)):
+            other[c] = others[c]
+            gaps += others[c] != others[c]
+    ring[slot, 2 if two else 1 :] = 0.0
+    gap = gaps > 0
     if gap:
         for c in range(ring.shape[2]):
-            known = not (np.isnan(x[row, first + c]) or (two and np.isnan(y[row, first + c])))
+            known = not (np.isnan(values[c]) or (two and np.isnan(others[c])))
             count[slot, c] = 1.0 if known else 0.0
             if not known:
                 ring[slot, :, c] = 0.0
