@@ -1,5 +1,5 @@
 # The commands of this repository. Each one first makes the environment, if it is not there yet.
-.PHONY: help setup demo test check bench mutation picture studies truth lock clean
+.PHONY: help setup demo test check bench mutation fuzz picture studies truth lock clean
 .DEFAULT_GOAL := help
 
 help:       ## this list
@@ -23,6 +23,9 @@ bench: setup ## speed, as ratios taken in one run
 
 mutation: setup ## hand-made faults, each of which a test must catch
 	@.venv/bin/python tests/mutation/run.py
+
+fuzz: setup ## what a venue may never send, ten minutes for each feed (with atheris, if it is installed)
+	@PYTHONPATH=tests .venv/bin/python tests/fuzz/run.py
 
 picture: setup ## render the report that the README shows (needs chromium)
 	@scripts/picture

@@ -210,3 +210,37 @@ def test_costs_are_the_fills_of_the_legs_and_of_the_coin_they_end_in() -> None:
     said = costs_of(panel, made, layout(desk(delivery_bps=4.0), panel, made))
     by_kind = {one.kind: costs for one, costs in zip(made, said, strict=True)}
     assert by_kind["calendar"] == Costs(first=3 * BP, second=3 * BP, spot=3 * BP, delivery=4 * BP)
+
+
+# depth of the data
+
+
+def deep(depth: float) -> Panel:
+    """Four days of a perpetual that pays, with quotes and depth."""
+    rates = [0.0003 if hour % 8 == 7 else NAN for hour in range(96)]
+    return tiny_panel(
+        [SPOT, PERP],
+        mark=([100.0] * 96, 100.0),
+        funding=(NAN, rates),
+        bid=(99.99, 99.99),
+        ask=(100.01, 100.01),
+        depth=(depth, depth),
+    )
+
+
+def test_the_edge_is_net_of_the_depth_that_the_data_have() -> None:
+    thin, thick = (scan(tiny_desk(capital=1000.0), deep(depth)).spreads[0] for depth in (1e4, 1e7))
+    walked = 4 * 0.5 * 10.0 * 1000.0 / 1e4  # four fills, each half of 10 bp for a tenth of the depth
+    assert thick.edge_bps - thin.edge_bps == pytest.approx(walked * (1.0 - 1e-3), rel=1e-9)
+
+
+def test_the_capacity_is_where_the_edge_is_the_hurdle() -> None:
+    desk = tiny_desk(capital=1000.0)
+    found = scan(desk, deep(1e4)).spreads[0]
+    there = scan(msgspec.structs.replace(desk, capital=found.capacity), deep(1e4)).spreads[0]
+    hurdle = desk.hurdle.apr * there.horizon_h / 8760.0 * 1e4
+    assert there.edge_bps == pytest.approx(hurdle, rel=1e-6)
+
+
+def test_without_depth_there_is_no_capacity() -> None:
+    assert math.isnan(scan(tiny_desk(), deep(NAN)).spreads[0].capacity)

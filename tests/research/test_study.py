@@ -15,9 +15,10 @@ from narrows.core.errors import ConfigError, DataError
 from narrows.core.instrument import instrument
 from narrows.core.panel import Panel
 from narrows.core.random import generator
+from narrows.core.spread import chosen
 from narrows.market.synthetic import DEFAULT, Parameters, synthetic_market
 from narrows.report.study import study_page, study_summary
-from narrows.research.study import NORMAL_QUANTILES, chosen, study
+from narrows.research.study import NORMAL_QUANTILES, study
 from narrows.rulebook.funding import clamped_rate
 from tiny_market import NAN, PERP, SPOT, tiny_desk, tiny_panel
 
@@ -247,7 +248,7 @@ def test_a_whole_id_is_meant_though_it_is_a_part_of_another() -> None:
     panel = tiny_panel([SPOT, PERP, f"{PERP}x"], mark=([1.0] * 3, 1.0, 1.0))
     kinds = ("funding_carry", "cross_venue")
     ids = f"funding_carry:{SPOT}/{PERP}"
-    assert chosen(panel, kinds, ids).id == ids
+    assert chosen(panel.instruments, kinds, ids).id == ids
 
 
 def test_a_universe_without_spreads_says_so() -> None:

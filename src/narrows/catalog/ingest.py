@@ -10,10 +10,10 @@ import polars as pl
 from narrows.catalog.canonical import Rows, canonical
 from narrows.catalog.mapping import load_mapping
 from narrows.catalog.schema import ALL, INSTRUMENTS, TABLES, gaps
-from narrows.catalog.source import Source
+from narrows.catalog.source import Recording, Source
 from narrows.catalog.store import MANIFEST, Catalog, Series, give_way, merge, open_catalog, write
 from narrows.core.errors import DataError
-from narrows.core.instrument import Instrument
+from narrows.core.instrument import Instrument, instrument
 from narrows.core.time import iso
 
 
@@ -26,6 +26,10 @@ class Ingested(msgspec.Struct, frozen=True, kw_only=True):
     of sources that give way and say something else than is kept, and `contradictions` has a line for
     each such source, with the first of its rows. Rows whose symbol no rule matches stand in a line of
     their own, with the symbol "all".
+
+    Of recordings (`narrows.live.record`) `gaps` are those of the venue's sequence, `rejected` messages
+    that could not be read or believed, `dropped` those stored already, and `notes` has a line with the
+    count of whatever else is not plain: what became of messages, and why the book was in doubt.
     """
 
     table: str
@@ -39,6 +43,7 @@ class Ingested(msgspec.Struct, frozen=True, kw_only=True):
     dropped: int
     contradicted: int
     contradictions: list[str]
+    notes: list[str] = []
 
 
 def _specification(one: Instrument, source: Source) -> pl.DataFrame:
@@ -69,6 +74,37 @@ def _by_venue(known: dict[Series, pl.DataFrame]) -> dict[Series, pl.DataFrame]:
     for series, row in known.items():
         venues.setdefault(Series(INSTRUMENTS, series.venue, ALL), []).append(row)
     return {series: pl.concat(rows) for series, rows in venues.items()}
+
+
+def specify(recordings: Iterable[Recording], catalog: str | Path) -> None:
+    """Write down what recordings say of their instruments, unless the catalogue has them already.
+
+    Raises
+    ------
+    DataError
+        If the folder cannot be written.
+    """
+    there = (Path(catalog) / MANIFEST).exists()
+    have = set(open_catalog(catalog).instruments()["id"]) if there else set()
+    columns = TABLES[INSTRUMENTS].columns
+    rows: dict[Series, pl.DataFrame] = {}
+    for one in recordings:
+        if one.instrument in have:
+            continue
+        known = instrument(one.instrument, multiplier=one.multiplier)
+        said = {
+            "tick": float(one.tick),
+            "lot": float(one.lot) * (one.multiplier if known.is_derivative else 1.0),
+            "multiplier": one.multiplier,
+        }
+        facts = msgspec.structs.asdict(known)
+        row = {
+            name: said.get(name, None if column.nullable else facts[name]) for name, column in columns.items()
+        }
+        schema = {name: column.dtype for name, column in columns.items()}
+        rows[Series(INSTRUMENTS, known.venue, known.symbol)] = pl.DataFrame([row], schema=schema)
+    if rows or not there:
+        write(catalog, _by_venue(rows))
 
 
 @dataclass

@@ -1,6 +1,8 @@
-"""The declared mapping: TOML in, sources out, or one line that says which key is wrong and why."""
+"""The declared mapping: TOML in, sources and recordings out, or one line that says which key is wrong."""
 
+import math
 import re
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -8,7 +10,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from narrows.catalog.clock import offset_ns
 from narrows.catalog.files import text_of
 from narrows.catalog.schema import INSTRUMENTS, TABLES
-from narrows.catalog.source import RATE_UNITS, Clock, FileDay, Snapshots, Source, Specification, SymbolRule
+from narrows.catalog.source import (
+    RATE_UNITS,
+    Clock,
+    FileDay,
+    Recording,
+    Snapshots,
+    Source,
+    Specification,
+    SymbolRule,
+)
 from narrows.core.config import convert, midnights, require, toml_tables
 from narrows.core.errors import ConfigError
 from narrows.core.instrument import instrument
@@ -254,25 +265,59 @@ def _source(table: dict[str, Any], where: str) -> Source:
     return source
 
 
+def _recording(table: dict[str, Any], where: str) -> Recording:
+    one = convert(table, Recording, where)
+    for key in ("file", "symbol"):
+        require(bool(getattr(one, key)), "it is empty", f"{where}.{key}", "")
+    try:
+        instrument(one.instrument, contract="linear")  # the name is all that is asked for
+    except ConfigError as error:
+        raise ConfigError(error.what, f"{where}.instrument", error.remedy) from None
+    for key in ("tick", "lot"):
+        text = getattr(one, key)
+        try:
+            step = Decimal(text)
+        except InvalidOperation:
+            step = Decimal(0)
+        remedy = 'give it as text, like "0.01"'
+        usable = step.is_finite() and step > 0
+        require(usable, f"{text!r} is not a number above zero", f"{where}.{key}", remedy)
+    require(math.isfinite(one.clock_s), f"{one.clock_s} s", f"{where}.clock_s", "give seconds")
+    require(one.stale_ms > 0, f"{one.stale_ms} is not positive", f"{where}.stale_ms", "give milliseconds")
+    return one
+
+
+_SECTIONS = ("source", "recording")
+
+
+def _tables(text: str, where: str) -> dict[str, list[dict[str, Any]]]:
+    """The tables of each section; at least one in all."""
+    sections = toml_tables(text, where, "see examples/sources")
+    known = " and ".join(f"[[{name}]]" for name in _SECTIONS)
+    for key, listed in sections.items():
+        require(key in _SECTIONS, "unknown section", f"{where}: {key}", f"the sections are {known}")
+        right = isinstance(listed, list) and bool(listed) and all(isinstance(one, dict) for one in listed)
+        require(right, f"no [[{key}]]", where, f"write [[{key}]] above each, see examples/sources")
+    require(bool(sections), f"neither {known.replace('and', 'nor')}", where, "see examples/sources")
+    return sections
+
+
 def parse_mapping(text: str, where: str = "mapping") -> tuple[Source, ...]:
-    """The sources that a TOML text declares.
+    """The sources that a TOML text declares; none if it declares recordings only.
 
     Raises
     ------
     ConfigError
         One line: what is wrong, the path of the key, what to do.
     """
-    tables = toml_tables(text, where, "see examples/sources")
-    for key in tables:
-        require(key == "source", "unknown section", f"{where}: {key}", "the only section is [[source]]")
-    sources = tables.get("source")
-    require(
-        isinstance(sources, list) and bool(sources) and all(isinstance(one, dict) for one in sources),
-        "no [[source]]",
-        where,
-        "declare at least one, see examples/sources",
-    )
-    return tuple(_source(one, f"{where}: source[{n}]") for n, one in enumerate(sources or ()))
+    listed = _tables(text, where).get("source", [])
+    return tuple(_source(one, f"{where}: source[{n}]") for n, one in enumerate(listed))
+
+
+def parse_recordings(text: str, where: str = "mapping") -> tuple[Recording, ...]:
+    """The recordings that a TOML text declares; all else as in `parse_mapping`."""
+    listed = _tables(text, where).get("recording", [])
+    return tuple(_recording(one, f"{where}: recording[{n}]") for n, one in enumerate(listed))
 
 
 def load_mapping(path: str | Path) -> tuple[Source, ...]:
@@ -284,3 +329,8 @@ def load_mapping(path: str | Path) -> tuple[Source, ...]:
         If the file cannot be read or is not usable.
     """
     return parse_mapping(text_of(path), Path(path).name)
+
+
+def load_recordings(path: str | Path) -> tuple[Recording, ...]:
+    """The recordings that a TOML file declares; errors as in `load_mapping`."""
+    return parse_recordings(text_of(path), Path(path).name)

@@ -1,4 +1,4 @@
-"""What a mapping can say of a source: the keys of `[[source]]`. See examples/sources for every key."""
+"""What a mapping can say: the keys of `[[source]]` and `[[recording]]`. See examples/sources for each."""
 
 import re
 from datetime import datetime
@@ -189,3 +189,32 @@ class Source(_Strict, frozen=True, kw_only=True):
         """The values of a column that mean that there is none."""
         listed = self.missing.get(column, ())
         return listed if isinstance(listed, tuple) else (listed,)
+
+
+class Recording(_Strict, frozen=True, kw_only=True):
+    """One `[[recording]]`: what a venue sent, message by message, of the book and trades of one instrument.
+
+    `file` may have `*`: the files follow each other in the order of their names. `feed` says how the
+    messages are to be read, `symbol` the instrument as the venue writes it and `instrument` its id here.
+    `tick` and `lot` are decimal text, for no float is exact; lots of an inverse contract are contracts.
+
+    `multiplier` is what one contract stands for, as in `Instrument`: of an inverse contract it must be said.
+
+    `clock_s` is added to the recorder's clock; `stale_ms` is how long a book may be silent, or crossed,
+    until it is in doubt.
+    """
+
+    file: str
+    feed: str
+    symbol: str
+    instrument: str
+    tick: str
+    lot: str
+    multiplier: float = 1.0
+    clock_s: float = 0.0
+    stale_ms: int = 5_000
+
+    @property
+    def clock_ns(self) -> int:
+        """What is added to the recorder's clock."""
+        return round(self.clock_s * 1e9)

@@ -286,19 +286,27 @@ def _by_year(series: Series, frame: pl.DataFrame) -> Iterator[tuple[str, pl.Data
             yield f"{series.folder}/{year}", frame.slice(low, high - low)
 
 
-def _durable(path: Path, content: bytes | memoryview) -> None:
-    """Write under a temporary name, force it to disk, then give it its name."""
-    temporary = path.with_name(path.name + _TEMPORARY)
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    folder = os.open(path.parent, os.O_RDONLY)
+def _to_disk(path: Path) -> None:
+    """Force a file, or the names in a folder, to disk."""
+    opened = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(opened)
     finally:
-        os.close(folder)
+        os.close(opened)
+
+
+def publish(temporary: Path, path: Path) -> None:
+    """Force a file to disk, then give it its name, so that nobody ever sees half of it."""
+    _to_disk(temporary)
+    os.replace(temporary, path)
+    _to_disk(path.parent)
+
+
+def _durable(path: Path, content: bytes | memoryview) -> None:
+    """Write under a temporary name, then publish."""
+    temporary = path.with_name(path.name + _TEMPORARY)
+    temporary.write_bytes(content)
+    publish(temporary, path)
 
 
 def _stage(root: Path, key: str, frame: pl.DataFrame) -> Partition:

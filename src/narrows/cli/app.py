@@ -27,6 +27,7 @@ _VERBS = {
     "ingest": "Local files into the catalogue, by a declared mapping.",
     "quality": "What is wrong or odd in the data; nothing is repaired silently.",
     "scan": "Every spread of a universe, ranked by what it pays after costs.",
+    "route": "What entering and leaving a spread costs over the books of its venues.",
     "study": "The convergence study of one spread: fair value, half-life, funding, as a page.",
     "backtest": "Simulate a desk, write its report.",
     "rules": "The rules of an instrument at a date, and who says so.",

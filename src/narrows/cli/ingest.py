@@ -10,6 +10,7 @@ from narrows.catalog import Ingested
 from narrows.catalog import ingest as run_ingest
 from narrows.cli.render import Bars, out, print_json, print_table
 from narrows.core.errors import ConfigError
+from narrows.live.record import ingest_recordings
 
 _FEW = 4  # series of a table and venue that have a line each
 _COUNTS = ("gaps", "rejected", "dropped", "contradicted")
@@ -59,15 +60,16 @@ def ingest(
 ) -> None:
     """Local files into the catalogue, by a declared mapping.
 
-    Everything is read and checked first; a refused row leaves the catalogue as it was. The same
-    data again changes nothing.
+    Everything is read and checked first; a refused row leaves the catalogue as it was. Recordings of
+    order books and trades are written as they are read. The same data again changes nothing.
 
     Example: `narrows ingest --root DATA examples/sources/*.toml`
 
     Parameters
     ----------
     sources
-        Mapping files (TOML): which file holds which table, columns, units, clock, venue, symbol.
+        Mapping files (TOML): which file holds which table, columns, units, clock, venue, symbol; or
+        which recording holds what a venue sent of which instrument.
     root
         Folder that the paths in the mappings are relative to.
     catalog
@@ -81,11 +83,13 @@ def ingest(
         raise ConfigError("no mapping files given", "ingest", "name one or more TOML files")
     with Bars("reading") as bars:
         tables = run_ingest(sources, root=root, catalog=catalog, progress=bars)
+    with Bars("recordings") as bars:
+        tables += ingest_recordings(sources, root=root, catalog=catalog, progress=bars)
     if json:
         print_json({"tables": tables})
         return
     columns = ("table", "venue", "symbol", "rows", "start", "end", *_COUNTS)
     print_table(f"Ingested into {catalog}", columns, _rows(tables, all), numbers=(3, 6, 7, 8, 9))
     for one in tables:
-        for line in one.contradictions:
+        for line in [*one.contradictions, *one.notes]:
             out.print(f"{one.table} {one.symbol}.{one.venue}: {line}")

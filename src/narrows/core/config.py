@@ -110,6 +110,7 @@ class Venue(_Strict, frozen=True, kw_only=True):
     latency_ms: float = 50.0
     half_spread_bps: float = 0.5
     depth_usd: float = 5_000_000.0
+    depth_model: Literal["constant", "volatility"] = "constant"
     maintenance: float | None = None  # None: the rulebook's tiers
     borrow_maintenance: float | None = None  # None: as maintenance, else 0.10
     liquidation_fee_bps: float | None = None  # None: the rulebook's

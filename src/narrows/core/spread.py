@@ -115,3 +115,20 @@ def spreads(instruments: Iterable[Instrument], kinds: Sequence[str] = ()) -> lis
         if spread is not None and (not kinds or spread.kind in kinds):
             found.append(spread)
     return found
+
+
+def chosen(instruments: Iterable[Instrument], kinds: Sequence[str], wanted: str) -> Spread:
+    """The spread that is meant: by its id, or by any part of it that no other has.
+
+    Raises
+    ------
+    ConfigError
+        If none or several are meant.
+    """
+    every = spreads(instruments, kinds)
+    found = [one for one in every if one.id == wanted] or [one for one in every if wanted in one.id]
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(one.id for one in (found or every)[:6]) + (", …" if len(found or every) > 6 else "")
+    what = f"{len(found)} spreads are called {wanted!r}" if found else f"no spread is called {wanted!r}"
+    raise ConfigError(what, "--spread", f"choose from {names}" if names else "the universe has no spread")

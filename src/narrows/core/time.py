@@ -37,6 +37,15 @@ def to_ns(moment: date | datetime) -> int:
     return int(whole.timestamp()) * SECOND_NS + moment.microsecond * 1000
 
 
+def seconds_ns(seconds: str) -> int:
+    """Nanoseconds of seconds since the epoch as decimal text, to the digit: ``"1618678133.384218"``.
+
+    Digits behind the ninth are cut.
+    """
+    whole, _, part = seconds.partition(".")
+    return int(whole) * SECOND_NS + int(part[:9].ljust(9, "0"))
+
+
 def iso(time_ns: int) -> str:
     """ISO-8601 in UTC, to the second: ``2024-03-29T08:00:00Z``."""
     return datetime.fromtimestamp(time_ns // SECOND_NS, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,1 +1,1 @@
-"""Markets as arrays: synthetic ones whose truth is known."""
+"""Markets as arrays: order books, and synthetic ones whose truth is known."""

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from narrows.analytics.basis import basis_apr, basis_rate, hours_to_expiry
-from narrows.analytics.carry import fill_cost, net_carry_apr, round_trip_cost
+from narrows.analytics.carry import DEPTH_SPAN, fill_cost, net_carry_apr, round_trip_cost
 from narrows.analytics.estimate import NORMAL_90
 from narrows.analytics.fairvalue import Band, outside
 from narrows.analytics.funding import trailing_funding_apr
@@ -20,7 +20,7 @@ from narrows.core.instrument import Instrument
 from narrows.core.panel import Panel
 from narrows.core.spread import Spread, spreads
 from narrows.core.time import YEAR_H, iso
-from narrows.core.units import to_bps
+from narrows.core.units import from_bps, to_bps
 from narrows.research.fair import fair_bands
 from narrows.research.reverting import NOT_LOOKED, Reversion, reversions
 from narrows.sim.inputs import prepared
@@ -38,8 +38,9 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     NaN (null in JSON) = not known; an end of the fair band that bounds nothing is infinite (null too).
     `outside_bps` is how far the basis lies above (> 0) or below (< 0) its fair band, 0 within. The
     half-life has a 90 % interval; a dated spread has none, nor has one beyond the most that are looked
-    into. `edge_se_bps` is the standard error of the edge. Liquidation probability and capacity are null
-    until the parts that estimate them exist.
+    into. `edge_se_bps` is the standard error of the edge. Where the data tell depth, costs are those of a
+    leg as large as the desk's capital, and `capacity` is the largest notional that still earns its hurdle.
+    The liquidation probability is null until the part that estimates it exists.
     """
 
     spread: str
@@ -61,7 +62,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     half_life_hi_h: float
     edge_se_bps: float
     p_liquidation: float | None = None
-    capacity: float | None = None
+    capacity: float = math.nan
 
 
 class Scan(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,13 +95,30 @@ def _anchor_price(panel: Panel, spread: Spread) -> Float1D:
     return index if np.isfinite(index[-1]) else panel.close[:, panel.column(first.id)]
 
 
-def _round_trip(plan: Layout, first_leg: int) -> float:
-    legs = plan.legs
-    fills = [
-        float(fill_cost(legs.fee[i], legs.half_spread[i], 0.0, legs.depth[i]))
-        for i in (first_leg, first_leg + 1)
-    ]
-    return float(round_trip_cost(fills[0], fills[1]))
+class _Trip(NamedTuple):
+    """Getting in and out of both legs: cost of the first coin, and by how much a unit of notional adds to it.
+
+    `deepens` is NaN where the data tell no depth of a leg: then only the first coin is known.
+    """
+
+    first: float
+    deepens: float
+
+    def at(self, notional: float) -> float:
+        """Fraction of the notional; of the first coin where no depth is known."""
+        return self.first + (self.deepens * notional if math.isfinite(self.deepens) else 0.0)
+
+
+def _round_trip(panel: Panel, plan: Layout, first_leg: int) -> _Trip:
+    """By quotes and depth of the last bar where the data have them, else by the desk's half spread."""
+    legs, fills, deepens = plan.legs, [], []
+    for i in (first_leg, first_leg + 1):
+        column = int(legs.column[i])
+        bid, ask, depth = (float(one[-1, column]) for one in (panel.bid, panel.ask, panel.depth))
+        half = (ask - bid) / (ask + bid) if 0.0 < bid <= ask else float(legs.half_spread[i])
+        fills.append(float(fill_cost(legs.fee[i], half, 0.0, 1.0)))
+        deepens.append(0.5 * DEPTH_SPAN / depth if depth > 0.0 else math.nan)
+    return _Trip(float(round_trip_cost(*fills)), float(round_trip_cost(*deepens)))
 
 
 def _funding_error(panel: Panel, one: Instrument, horizon_h: float) -> float:
@@ -133,8 +151,14 @@ class _Carry(NamedTuple):
 
     columns: tuple[int, int]
     horizon_h: float
-    cost: float
+    trip: _Trip
+    notional: float  # of a leg, for which costs are told
     apr: dict[float, float]
+
+    @property
+    def cost(self) -> float:
+        """Of all four fills, fraction of the notional."""
+        return self.trip.at(self.notional)
 
     @property
     def best(self) -> float:
@@ -143,7 +167,7 @@ class _Carry(NamedTuple):
         return max(known) * self.horizon_h / YEAR_H - self.cost if known else -math.inf
 
 
-def _carry(desk: Desk, panel: Panel, spread: Spread, cost: float) -> _Carry:
+def _carry(desk: Desk, panel: Panel, spread: Spread, trip: _Trip) -> _Carry:
     first, second = (leg.instrument for leg in spread.legs)
     columns = panel.column(first.id), panel.column(second.id)
     spot = _anchor_price(panel, spread)
@@ -164,7 +188,7 @@ def _carry(desk: Desk, panel: Panel, spread: Spread, cost: float) -> _Carry:
         )
         for direction in (1.0, -1.0)
     }
-    return _Carry(columns, horizon, cost, apr)
+    return _Carry(columns, horizon, trip, desk.capital, apr)
 
 
 def _found(desk: Desk, panel: Panel, spread: Spread, carried: _Carry, fair: Band, found: Reversion) -> Found:
@@ -203,7 +227,16 @@ def _found(desk: Desk, panel: Panel, spread: Spread, carried: _Carry, fair: Band
         half_life_h=found.half_life.value,
         half_life_lo_h=found.half_life.lo,
         half_life_hi_h=found.half_life.hi,
+        capacity=_capacity(carried.trip, from_bps(edge_bps) + carried.cost - desk.hurdle.apr * years),
     )
+
+
+def _capacity(trip: _Trip, earned: float) -> float:
+    """The notional of a leg up to which what is earned, a fraction above the hurdle, pays for the fills.
+
+    NaN where no depth is known. The book is taken to go on as its first 10 bp are.
+    """
+    return max(earned - trip.first, 0.0) / trip.deepens if math.isfinite(earned) else math.nan
 
 
 def _looked_into(panel: Panel, carried: Sequence[_Carry], fair: Sequence[Band]) -> list[int]:
@@ -250,7 +283,7 @@ def scan(desk: Desk, panel: Panel) -> Scan:
     plan = layout(desk, panel, found, int(panel.time_ns[-1]))
     fair = fair_bands(desk, panel, found, plan)
     carried = [
-        _carry(desk, panel, spread, _round_trip(plan, int(plan.legs.first[place])))
+        _carry(desk, panel, spread, _round_trip(panel, plan, int(plan.legs.first[place])))
         for place, spread in enumerate(found)
     ]
     deep = _looked_into(panel, carried, fair)

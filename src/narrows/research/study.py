@@ -14,9 +14,9 @@ from narrows.analytics.study import Correction, Equilibrium, Study
 from narrows.analytics.unitroot import convergence
 from narrows.core.arrays import Float1D, Int1D
 from narrows.core.config import Desk
-from narrows.core.errors import ConfigError, DataError
+from narrows.core.errors import DataError
 from narrows.core.panel import Panel
-from narrows.core.spread import Spread, spreads
+from narrows.core.spread import Spread, chosen
 from narrows.core.time import HOUR_NS
 from narrows.research.fair import costs_of, financing_of
 from narrows.research.study_expiry import Outlook, expiry_of
@@ -30,23 +30,6 @@ WINDOW_H = 30 * 24.0  # of a window of the half-life, at least
 MOST_WINDOWS = 24
 LAGS = 2  # changes of both legs in the error-correction form
 NORMAL_QUANTILES = (-NORMAL_90, -0.6744897501960817, 0.0, 0.6744897501960817, NORMAL_90)
-
-
-def chosen(panel: Panel, kinds: tuple[str, ...], wanted: str) -> Spread:
-    """The spread that is meant: by its id, or by any part of it that no other has.
-
-    Raises
-    ------
-    ConfigError
-        If none or several are meant.
-    """
-    every = spreads(panel.instruments, kinds)
-    found = [one for one in every if one.id == wanted] or [one for one in every if wanted in one.id]
-    if len(found) == 1:
-        return found[0]
-    names = ", ".join(one.id for one in (found or every)[:6]) + (", …" if len(found or every) > 6 else "")
-    what = f"{len(found)} spreads are called {wanted!r}" if found else f"no spread is called {wanted!r}"
-    raise ConfigError(what, "--spread", f"choose from {names}" if names else "the universe has no spread")
 
 
 def study(desk: Desk, panel: Panel, wanted: str) -> Study:
@@ -68,7 +51,7 @@ def study(desk: Desk, panel: Panel, wanted: str) -> Study:
     DataError
         If fewer than two bars have prices of both legs.
     """
-    spread = chosen(panel, desk.universe.spreads, wanted)
+    spread = chosen(panel.instruments, desk.universe.spreads, wanted)
     panel = prepared(desk, panel)
     first, second = (leg.instrument for leg in spread.legs)
     prices = [panel.close[:, panel.column(one.id)] for one in (first, second)]

@@ -14,6 +14,8 @@ from narrows.core.errors import ConfigError
 from narrows.core.instrument import Instrument
 from narrows.core.panel import Panel
 from narrows.core.time import to_ns
+from narrows.core.units import from_bps
+from narrows.market.depth_model import against_usual
 from narrows.sim.forced import HALTED, REDUCE_ONLY
 from narrows.sim.layout import Acts, Market
 from narrows.sim.rates import exchange_rates
@@ -23,14 +25,36 @@ SIGN = {"long": 1.0, "short": -1.0}
 
 def prepared(desk: Desk, panel: Panel) -> Panel:
     """The panel with what the desk file says where the data are silent: borrow rates,
-    constant currencies, and what may be borrowed.
+    constant currencies, what may be borrowed, and depth that goes with volatility.
 
     Strategy and simulator both see this panel, so that they reckon with the same rates.
     """
     rates = np.array([desk.venues.get(one.venue, Venue()).borrow_apr for one in panel.instruments])
     filled = panel.with_field("borrow", np.where(np.isnan(panel.borrow), rates, panel.borrow))
     filled = filled.with_field("available", borrowable(desk, panel))
-    return filled.with_field("fx", exchange_rates(desk, panel))
+    return _modelled(desk, filled.with_field("fx", exchange_rates(desk, panel)))
+
+
+def _modelled(desk: Desk, panel: Panel) -> Panel:
+    """Depth and quotes where the data have none and the venue's `depth_model` is "volatility"."""
+    fields = {name: panel.fields[name].copy() for name in ("depth", "bid", "ask")}
+    changed = False
+    for column, one in enumerate(panel.instruments):
+        venue = desk.venues.get(one.venue, Venue())
+        if venue.depth_model != "volatility":
+            continue
+        changed = True
+        close = panel.close[:, column]
+        depth, spread = against_usual(panel.time_ns, close)
+        half = from_bps(venue.half_spread_bps) * spread
+        made = {"depth": venue.depth_usd * depth, "bid": close * (1.0 - half), "ask": close * (1.0 + half)}
+        unquoted = np.isnan(fields["bid"][:, column]) | np.isnan(fields["ask"][:, column])
+        for name, values in made.items():
+            empty = np.isnan(fields[name][:, column]) if name == "depth" else unquoted
+            fields[name][empty, column] = values[empty]
+    for name, values in fields.items() if changed else ():
+        panel = panel.with_field(name, values)
+    return panel
 
 
 def market(desk: Desk, panel: Panel, features: Float3D, wallets: Sequence[str]) -> Market:

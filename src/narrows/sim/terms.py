@@ -97,13 +97,24 @@ def terms(desk: Desk, one: Instrument, venue: Venue, time_ns: int) -> Terms:
         raise ConfigError(error.what, f"desk {desk.name}: {error.where}", error.remedy) from None
 
 
+def taker_of(desk: Desk, one: Instrument, time_ns: int) -> float:
+    """Fee of taking, fraction: the desk's, or else the rulebook's at a time.
+
+    Raises
+    ------
+    ConfigError
+        If neither says it.
+    """
+    told = desk.venues.get(one.venue, Venue()).taker_bps
+    if told is not None:
+        return from_bps(told)
+    fees: FeeRule = _said(rules_of(desk).fees, one, time_ns, "taker_bps")
+    return fees.taker
+
+
 def _terms(desk: Desk, one: Instrument, venue: Venue, time_ns: int) -> Terms:
     book = rules_of(desk)
-    if venue.taker_bps is None:
-        fees: FeeRule = _said(book.fees, one, time_ns, "taker_bps")
-        taker = fees.taker
-    else:
-        taker = from_bps(venue.taker_bps)
+    taker = from_bps(venue.taker_bps) if venue.taker_bps is not None else taker_of(desk, one, time_ns)
     funding = book.known(one, time_ns).funding
     isolated = venue.margin == "isolated" and one.is_derivative
     owed = None if one.is_derivative else book.known_of_coin(one.venue, one.base, time_ns)[1]

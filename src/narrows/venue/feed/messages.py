@@ -29,6 +29,9 @@ class Snapshot(msgspec.Struct, frozen=True):
     bids, asks : Levels
     checksum : int or None
         Over the book after this message, by the venue's rule.
+    depth : int
+        Levels of each side that the deltas after it keep up to date: what falls below is to be
+        dropped, because the venue no longer speaks of it; 0 = all.
     """
 
     symbol: str
@@ -37,6 +40,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     bids: Levels
     asks: Levels
     checksum: int | None = None
+    depth: int = 0
 
 
 class Delta(msgspec.Struct, frozen=True):
@@ -74,7 +78,10 @@ class Trade(msgspec.Struct, frozen=True):
 
 
 class Quote(msgspec.Struct, frozen=True):
-    """Best bid and ask after update `sequence` (-1 = not numbered); the venue's digits."""
+    """Best bid and ask after update `sequence` (-1 = not numbered); the venue's digits.
+
+    Empty text = the venue does not say, or has no such side.
+    """
 
     symbol: str
     time_ns: int
