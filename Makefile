@@ -1,5 +1,5 @@
 # The commands of this repository. Each one first makes the environment, if it is not there yet.
-.PHONY: help setup demo test check bench mutation fuzz picture studies truth lock clean
+.PHONY: help setup demo test check bench peers mutation fuzz picture studies truth lock clean
 .DEFAULT_GOAL := help
 
 help:       ## this list
@@ -21,6 +21,9 @@ test: setup ## all checks and all tests
 bench: setup ## speed, as ratios taken in one run
 	@scripts/bench
 
+peers:      ## environments of the peers that benchmarks compare with and narrows does not need
+	@scripts/peers
+
 mutation: setup ## hand-made faults, each of which a test must catch
 	@.venv/bin/python tests/mutation/run.py
 
@@ -31,7 +34,7 @@ picture: setup ## render the report that the README shows (needs chromium)
 	@scripts/picture
 
 studies: setup ## run the studies of real data, write docs/studies (needs chromium and the data)
-	@for study in collateral stress funding_rules dated_convergence premium_and_funding option_parity who_leads royal_dutch_shell; do \
+	@for study in collateral stress funding_rules dated_convergence premium_and_funding option_parity who_leads royal_dutch_shell btc_books; do \
 	  .venv/bin/python scripts/studies/$$study.py || exit 1; done
 	@PYTHONPATH=scripts .venv/bin/python -m studies
 

@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import config, njit, types
+from numba.extending import intrinsic
 
 from narrows.core.arrays import Bool1D, Int1D
 from narrows.core.errors import ConfigError
@@ -16,11 +18,6 @@ from narrows.venue.feed.messages import Levels
 _DIGITS = 18  # so many always fit into int64
 _TEN = np.array([10**power for power in range(_DIGITS + 1)])
 _FAR = 1000  # an exponent beyond it is the same as it: no such number is on any grid
-
-
-_inside = njit(
-    error_model="numpy", inline="always"
-)  # a call would count references to the text, twice a sign
 
 
 class Fault(IntEnum):
@@ -119,67 +116,92 @@ def _digits(raw: msgspec.Raw) -> str:
     return bytes(raw).decode().strip('"')
 
 
-@_inside
-def _blank(data: bytes, at: int) -> int:
+def _address_codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    text = context.make_array(signature.args[0])(context, builder, args[0])
+    return builder.ptrtoint(text.data, ir.IntType(64))
+
+
+def _byte_codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+    place = builder.inttoptr(builder.add(*args), ir.IntType(8).as_pointer())
+    return builder.zext(builder.load(place), ir.IntType(64))
+
+
+def _address_typed(_context: Any, text: Any) -> Any:
+    return types.int64(text), _address_codegen
+
+
+def _byte_typed(_context: Any, _address: Any, _at: Any) -> Any:
+    return types.int64(types.int64, types.int64), _byte_codegen
+
+
+# A text is handed on as its address: handing over bytes counts references, at more than the price of the
+# rest. Every reading is guarded by the length.
+_plain = vars(config)["DISABLE_JIT"]
+_address: Any = (lambda text: text) if _plain else intrinsic(_address_typed)
+_byte: Any = (lambda text, at: text[at]) if _plain else intrinsic(_byte_typed)
+
+
+@njit(cache=True, error_model="numpy")
+def _blank(data: int, length: int, at: int) -> int:
     """The first place from `at` on that is not white space."""
-    while at < len(data) and (data[at] == 32 or 9 <= data[at] <= 10 or data[at] == 13):
+    while at < length and (_byte(data, at) == 32 or 9 <= _byte(data, at) <= 10 or _byte(data, at) == 13):
         at += 1
     return at
 
 
-@_inside
-def _is(data: bytes, at: int, sign: int) -> bool:
-    return at < len(data) and data[at] == sign
+@njit(cache=True, error_model="numpy")
+def _is(data: int, length: int, at: int, sign: int) -> bool:
+    return at < length and _byte(data, at) == sign
 
 
 @njit(cache=True, error_model="numpy")
-def _power(data: bytes, at: int) -> tuple[int, int]:
+def _power(data: int, length: int, at: int) -> tuple[int, int]:
     """The exponent that begins at `at` (behind the e); place -1 = malformed."""
-    minus = _is(data, at, 45)
-    if minus or _is(data, at, 43):
+    minus = _is(data, length, at, 45)
+    if minus or _is(data, length, at, 43):
         at += 1
     first, power = at, 0
-    while at < len(data) and 48 <= data[at] <= 57:
-        power = min(power * 10 + data[at] - 48, _FAR)
+    while at < length and 48 <= _byte(data, at) <= 57:
+        power = min(power * 10 + _byte(data, at) - 48, _FAR)
         at += 1
     return (at if at > first else -1), (-power if minus else power)
 
 
 @njit(cache=True, error_model="numpy")
-def _long(data: bytes, at: int, end: int) -> tuple[int, int, int]:
+def _long(data: int, length: int, at: int, end: int) -> tuple[int, int, int]:
     """A number of over 18 digits, its point among them: value, digits without end zeros, end zeros."""
     value, digits, zeros = 0, 0, 0
     while at < end:
-        if data[at] == 48:
+        if _byte(data, at) == 48:
             zeros += digits > 0
-        elif data[at] != 46:
+        elif _byte(data, at) != 46:
             digits += zeros + 1
             if digits <= _DIGITS:
-                value = value * _TEN[zeros + 1] + data[at] - 48
+                value = value * _TEN[zeros + 1] + _byte(data, at) - 48
             zeros = 0
         at += 1
     return value, digits, zeros
 
 
-@_inside
-def _number(data: bytes, at: int) -> tuple[int, int, int]:
+@njit(cache=True, error_model="numpy")
+def _number(data: int, length: int, at: int) -> tuple[int, int, int]:
     """A number, perhaps between quotes: place behind it, value without its point, power of ten.
 
     Place -1 = malformed; power 1000 or more = too long, the value being wrong.
     """
-    quoted = _is(data, at, 34)
+    quoted = _is(data, length, at, 34)
     at += quoted
-    minus = _is(data, at, 45)
+    minus = _is(data, length, at, 45)
     at += minus
     first, value, power = at, 0, 0
-    while at < len(data) and 48 <= data[at] <= 57:
-        value = value * 10 + data[at] - 48
+    while at < length and 48 <= _byte(data, at) <= 57:
+        value = value * 10 + _byte(data, at) - 48
         at += 1
     whole = at
-    if _is(data, at, 46):
+    if _is(data, length, at, 46):
         at += 1
-        while at < len(data) and 48 <= data[at] <= 57:
-            value = value * 10 + data[at] - 48
+        while at < length and 48 <= _byte(data, at) <= 57:
+            value = value * 10 + _byte(data, at) - 48
             at += 1
         power = whole + 1 - at
         if power == 0:
@@ -187,13 +209,13 @@ def _number(data: bytes, at: int) -> tuple[int, int, int]:
     if whole == first:
         return -1, 0, 0
     if at - first > _DIGITS:
-        value, digits, zeros = _long(data, first, at)
+        value, digits, zeros = _long(data, length, first, at)
         power = 3 * _FAR if digits > _DIGITS else power + zeros
-    if _is(data, at, 101) or _is(data, at, 69):
-        at, more = _power(data, at + 1)
+    if _is(data, length, at, 101) or _is(data, length, at, 69):
+        at, more = _power(data, length, at + 1)
         power += more
     if quoted and at >= 0:
-        at = at + 1 if _is(data, at, 34) else -1
+        at = at + 1 if _is(data, length, at, 34) else -1
     return at, (-value if minus else value), power
 
 
@@ -217,15 +239,15 @@ def _steps(value: int, power: int, step: int, step_digits: int, off: int) -> tup
     return whole, (off if whole * step != value else 0)
 
 
-@_inside
-def _rest(data: bytes, at: int) -> int:
+@njit(cache=True, error_model="numpy")
+def _rest(data: int, length: int, at: int) -> int:
     """Behind the bracket that closes a level: what else it says is skipped, strings whole; -1 = malformed."""
-    at = _blank(data, at)
-    if not _is(data, at, 44) and not _is(data, at, 93):
+    at = _blank(data, length, at)
+    if not _is(data, length, at, 44) and not _is(data, length, at, 93):
         return -1
     inside = False
-    while at < len(data):
-        sign = data[at]
+    while at < length:
+        sign = _byte(data, at)
         if inside:
             if sign == 92:
                 at += 1
@@ -243,20 +265,20 @@ def _rest(data: bytes, at: int) -> int:
 
 @njit(cache=True, error_model="numpy")
 def _level(
-    data: bytes, at: int, tick: int, tick_digits: int, lot: int, lot_digits: int
+    data: int, length: int, at: int, tick: int, tick_digits: int, lot: int, lot_digits: int
 ) -> tuple[int, int, int, int]:
     """One level: place behind it, ticks, lots, fault."""
-    if not _is(data, at, 91):
+    if not _is(data, length, at, 91):
         return -1, 0, 0, _MALFORMED
-    at, price, price_power = _number(data, _blank(data, at + 1))
+    at, price, price_power = _number(data, length, _blank(data, length, at + 1))
     if at < 0:
         return -1, 0, 0, _MALFORMED
-    at = _blank(data, at)
-    if not _is(data, at, 44):
+    at = _blank(data, length, at)
+    if not _is(data, length, at, 44):
         return -1, 0, 0, _MALFORMED
-    at, size, size_power = _number(data, _blank(data, at + 1))
+    at, size, size_power = _number(data, length, _blank(data, length, at + 1))
     if at >= 0:
-        at = _rest(data, at)
+        at = _rest(data, length, at)
     if at < 0:
         return -1, 0, 0, _MALFORMED
     ticks, fault = _steps(price, price_power, tick, tick_digits, _OFF_TICK)
@@ -269,24 +291,32 @@ def _level(
 
 @njit(cache=True, error_model="numpy")
 def _scan(
-    data: bytes, ticks: Int1D, lots: Int1D, row: int, tick: int, tick_digits: int, lot: int, lot_digits: int
+    data: int,
+    length: int,
+    ticks: Int1D,
+    lots: Int1D,
+    row: int,
+    tick: int,
+    tick_digits: int,
+    lot: int,
+    lot_digits: int,
 ) -> tuple[int, int]:
     """Fault (0 = none), and the row behind the last; the levels are written from `row` on."""
-    at = _blank(data, 0)
-    if not _is(data, at, 91):
+    at = _blank(data, length, 0)
+    if not _is(data, length, at, 91):
         return _MALFORMED, row
-    at = _blank(data, at + 1)
-    if not _is(data, at, 93):
+    at = _blank(data, length, at + 1)
+    if not _is(data, length, at, 93):
         while True:
-            at, ticks[row], lots[row], fault = _level(data, at, tick, tick_digits, lot, lot_digits)
+            at, ticks[row], lots[row], fault = _level(data, length, at, tick, tick_digits, lot, lot_digits)
             if fault != 0:
                 return fault, row
             row += 1
-            at = _blank(data, at)
-            if not _is(data, at, 44):
+            at = _blank(data, length, at)
+            if not _is(data, length, at, 44):
                 break
-            at = _blank(data, at + 1)
-    whole = _is(data, at, 93) and _blank(data, at + 1) == len(data)
+            at = _blank(data, length, at + 1)
+    whole = _is(data, length, at, 93) and _blank(data, length, at + 1) == length
     return (0 if whole else _MALFORMED), row
 
 
@@ -297,10 +327,10 @@ def _rows(
     """Fault (0 = none), sides, ticks and lots of a message: bids, then asks."""
     most = len(bids) // 6 + len(asks) // 6 + 2  # the shortest level and its comma are six signs
     ticks, lots = np.empty(most, np.int64), np.empty(most, np.int64)
-    fault, half = _scan(bids, ticks, lots, 0, tick, tick_digits, lot, lot_digits)
+    fault, half = _scan(_address(bids), len(bids), ticks, lots, 0, tick, tick_digits, lot, lot_digits)
     stop = half
     if fault == 0:
-        fault, stop = _scan(asks, ticks, lots, half, tick, tick_digits, lot, lot_digits)
+        fault, stop = _scan(_address(asks), len(asks), ticks, lots, half, tick, tick_digits, lot, lot_digits)
     is_ask = np.zeros(stop, np.bool_)
     is_ask[half:] = True
     return fault, is_ask, ticks[:stop], lots[:stop]
