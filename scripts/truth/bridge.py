@@ -138,9 +138,9 @@ TEXT = """
 
 - Per cycle at a daily step down to a day before delivery, with or without noise that the likelihood knows of: the interval
   of alpha covers what it says. It is wide: a cycle has few doublings of the time to expiry, however often it is looked at.
-- Far from delivery, where the time to expiry has not yet fallen to a third of what it was, intervals would hold the truth in 82 to
-  87 % of the runs: `fit` gives none, and says "not identified: time to expiry falls from 90 to 60 only". The pooled mean still
-  takes the cycle's profile.
+- Far from delivery, where the time to expiry has not yet fallen to a third of what it was, intervals of daily looks would hold
+  the truth too seldom: `fit` gives none, and says "not identified: time to expiry falls from 90 to 60 only, …". The
+  pooled mean still takes the cycle's profile.
 - Noise that the likelihood does not know of is taken for reversion. `fit` without `noisy` compares with a likelihood that has noise
   and where that is better at the 5 % level gives no speed, but "not identified: noise of … explains more than a path without
   it; allow for it, noisy=True"; such a cycle is not pooled. Of clean paths about one in twenty is refused too. Of 10 bp at a
