@@ -22,7 +22,9 @@ from narrows.core.arrays import Float2D, Float3D, FloatArray, read_only
 from narrows.core.errors import ConfigError
 
 SUM, ONE, TWO = 1, 2, 5  # fields a row: sum | mean, moment | mean x, mean y, xx, xy, yy
-LANES, ROWS = 1024, 16  # series side by side, rows a part: whole rows, for to skip through them is what costs
+# Series side by side, and rows a part where there are so many; fewer series take more rows. Whole rows of
+# most tables: to pass over a wide one in strips of columns costs more than a ring outside the core's cache.
+LANES, ROWS = 1024, 16
 
 
 class Part(NamedTuple):
@@ -283,9 +285,10 @@ def window_stats(x: Float2D, y: Float2D, window: int, fields: int) -> Iterator[P
     for first in range(0, series, LANES):
         last = min(first + LANES, series)
         ring, count = np.zeros((slots, fields, last - first)), np.zeros((slots, last - first))
-        stats, known = np.empty((ROWS, fields, last - first)), np.empty((ROWS, last - first))
+        rows = ROWS * LANES // (last - first)
+        stats, known = np.empty((rows, fields, last - first)), np.empty((rows, last - first))
         gap = -1
-        for start in range(0, bars, ROWS):
-            stop = min(start + ROWS, bars)
+        for start in range(0, bars, rows):
+            stop = min(start + rows, bars)
             gap = _advance(x, y, first, start, stop, window, gap, ring, count, stats, known)
             yield Part(start, stop, first, last, known, stats)
