@@ -276,6 +276,8 @@ NOT_A_SERIES = {
     "convergence.mean_path": "one path over finished cycles, from all of each",
     "discovery.information_shares": "one share a leg",
     "equilibrium.error_correction": "one answer a sample; the array is a covariance",
+    "funding_level.daily_rates": "sums by day of one sample: a day is whole only once it is over",
+    "funding_level.fit_level": "one level of a sample, and what it is known to",
     "horizon.forecast_funding": "what is expected of intervals to come",
     "latent.latent_likelihood": "the likelihood of a sample; its filter is seen through latent_series",
     "nowcast.checked": "its argument, which reverts",
