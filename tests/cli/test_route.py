@@ -86,3 +86,23 @@ def test_recordings_are_ingested_and_routed_over(books: Path, capsys: pytest.Cap
 def test_a_catalogue_without_books_says_so(books: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("route", "desk.toml", "--spread", "BTC-USDT-PERP", "--notional", "300") == 2
     assert "narrows ingest" in capsys.readouterr().err
+
+
+def test_an_inverse_contract_must_say_what_it_is_worth(
+    books: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = MAPPING.format(name="usdm", feed="binance-coinm", id="BTC-USD-PERP.binance")
+    (books / "inverse.toml").write_text(text)
+    assert run("ingest", "inverse.toml") == 2
+    assert "multiplier" in capsys.readouterr().err
+
+
+def test_a_second_ingest_with_another_multiplier_is_refused(
+    books: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = MAPPING.format(name="usdm", feed="binance-coinm", id="BTC-USD-PERP.binance")
+    (books / "inverse.toml").write_text(text + "multiplier = 100\n")
+    assert run("ingest", "inverse.toml") == 0
+    (books / "inverse.toml").write_text(text + "multiplier = 10\n")
+    assert run("ingest", "inverse.toml") == 2
+    assert "the catalogue has 100" in capsys.readouterr().err

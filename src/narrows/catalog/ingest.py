@@ -1,6 +1,6 @@
 """Local files → catalogue: read what the mappings declare, check all of it, then write all or nothing."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,10 +46,9 @@ class Ingested(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[str] = []
 
 
-def _specification(one: Instrument, source: Source) -> pl.DataFrame:
+def _specification(one: Instrument, said: Collection[str]) -> pl.DataFrame:
     """The row of the instruments table: what the id and the mapping say, null where they say nothing."""
     columns = TABLES[INSTRUMENTS].columns
-    said = source.instrument.said
     known = msgspec.structs.asdict(one)
     row = {
         name: known[name] if not column.nullable or name in said else None for name, column in columns.items()
@@ -77,32 +76,31 @@ def _by_venue(known: dict[Series, pl.DataFrame]) -> dict[Series, pl.DataFrame]:
 
 
 def specify(recordings: Iterable[Recording], catalog: str | Path) -> None:
-    """Write down what recordings say of their instruments, unless the catalogue has them already.
+    """Write down the instruments of recordings that the catalogue does not have yet.
+
+    Of what they are only the multiplier is told: tick and lot of a recording are the grid that it is stored
+    on, which may be finer than what can be ordered.
 
     Raises
     ------
     DataError
-        If the folder cannot be written.
+        If the catalogue has another multiplier, or the folder cannot be written.
     """
     there = (Path(catalog) / MANIFEST).exists()
-    have = set(open_catalog(catalog).instruments()["id"]) if there else set()
-    columns = TABLES[INSTRUMENTS].columns
+    table = open_catalog(catalog).instruments() if there else None
+    stored = {} if table is None else dict(zip(table["id"], table["multiplier"], strict=True))
     rows: dict[Series, pl.DataFrame] = {}
     for one in recordings:
-        if one.instrument in have:
+        known = instrument(one.instrument, multiplier=one.multiplier or 1.0)
+        if one.instrument in stored:
+            if one.multiplier is not None and stored[one.instrument] != one.multiplier:
+                what = f"a multiplier of {one.multiplier:g}, but the catalogue has {stored[one.instrument]}"
+                raise DataError(
+                    what, one.instrument, "say the same in [source.instrument], or use another catalogue"
+                )
             continue
-        known = instrument(one.instrument, multiplier=one.multiplier)
-        said = {
-            "tick": float(one.tick),
-            "lot": float(one.lot) * (one.multiplier if known.is_derivative else 1.0),
-            "multiplier": one.multiplier,
-        }
-        facts = msgspec.structs.asdict(known)
-        row = {
-            name: said.get(name, None if column.nullable else facts[name]) for name, column in columns.items()
-        }
-        schema = {name: column.dtype for name, column in columns.items()}
-        rows[Series(INSTRUMENTS, known.venue, known.symbol)] = pl.DataFrame([row], schema=schema)
+        said = () if one.multiplier is None else ("multiplier",)
+        rows[Series(INSTRUMENTS, known.venue, known.symbol)] = _specification(known, said)
     if rows or not there:
         write(catalog, _by_venue(rows))
 
@@ -136,7 +134,7 @@ class _Batch:
             _add(self.frames, series, frame, source.file)
         if rows.instrument:
             one = Series(INSTRUMENTS, rows.venue, rows.symbol)
-            _add(self.known, one, _specification(rows.instrument, source), source.file)
+            _add(self.known, one, _specification(rows.instrument, source.instrument.said), source.file)
 
     def told(self) -> list[Ingested]:
         """One line for each series."""

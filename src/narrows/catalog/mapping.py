@@ -273,6 +273,12 @@ def _recording(table: dict[str, Any], where: str) -> Recording:
         instrument(one.instrument, contract="linear")  # the name is all that is asked for
     except ConfigError as error:
         raise ConfigError(error.what, f"{where}.instrument", error.remedy) from None
+    inverse = instrument(one.instrument).is_inverse
+    wrong = "what one contract is worth is not said"
+    if one.multiplier is not None:
+        wrong = f"{one.multiplier} is not positive"
+    told = not inverse if one.multiplier is None else 0.0 < one.multiplier < math.inf
+    require(told, wrong, f"{where}.multiplier", "give quote units of an inverse contract: 100")
     for key in ("tick", "lot"):
         text = getattr(one, key)
         try:

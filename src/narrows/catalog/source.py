@@ -210,7 +210,7 @@ class Recording(_Strict, frozen=True, kw_only=True):
     instrument: str
     tick: str
     lot: str
-    multiplier: float = 1.0
+    multiplier: float | None = None
     clock_s: float = 0.0
     stale_ms: int = 5_000
 

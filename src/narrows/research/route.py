@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from narrows.analytics.carry import DEPTH_SPAN
 from narrows.core.config import Desk
 from narrows.core.errors import ConfigError, DataError
 from narrows.core.instrument import Instrument, same_money
@@ -15,8 +16,6 @@ from narrows.execution.route import Route, RouteLeg, RoutePair, RouteShare, Walk
 from narrows.execution.router import Source, Split, routes, source
 from narrows.market.depth import BUY, SELL, Depth
 from narrows.sim.terms import taker_of
-
-SPAN = 10e-4  # of the mid: the depth that is told, as in `Panel.depth`
 
 
 class Asked(NamedTuple):
@@ -193,7 +192,7 @@ def _leg(leg: TwoSided, size: float, lots: float) -> RouteLeg:
         price=float(way.at(size).average),
         mid=book.mid,
         half_spread_bps=to_bps(book.half_spread),
-        depth=book.within(SPAN)[0 if way.direction == SELL else 1],
+        depth=book.within(DEPTH_SPAN)[0 if way.direction == SELL else 1],
         entry_bps=_bps(way, size),
         exit_bps=_bps(leg.exit, size),
         fee_bps=to_bps(way.fee),

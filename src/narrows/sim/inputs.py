@@ -37,22 +37,23 @@ def prepared(desk: Desk, panel: Panel) -> Panel:
 
 def _modelled(desk: Desk, panel: Panel) -> Panel:
     """Depth and quotes where the data have none and the venue's `depth_model` is "volatility"."""
-    fields = {name: panel.fields[name].copy() for name in ("depth", "bid", "ask")}
-    changed = False
-    for column, one in enumerate(panel.instruments):
-        venue = desk.venues.get(one.venue, Venue())
-        if venue.depth_model != "volatility":
-            continue
-        changed = True
+    settings = [desk.venues.get(one.venue, Venue()) for one in panel.instruments]
+    modelled = [column for column, venue in enumerate(settings) if venue.depth_model == "volatility"]
+    fields = {name: panel.fields[name].copy() for name in ("depth", "bid", "ask") if modelled}
+    for column in modelled:
         close = panel.close[:, column]
         depth, spread = against_usual(panel.time_ns, close)
-        half = from_bps(venue.half_spread_bps) * spread
-        made = {"depth": venue.depth_usd * depth, "bid": close * (1.0 - half), "ask": close * (1.0 + half)}
-        unquoted = np.isnan(fields["bid"][:, column]) | np.isnan(fields["ask"][:, column])
+        half = from_bps(settings[column].half_spread_bps) * spread
+        made = {
+            "depth": settings[column].depth_usd * depth,
+            "bid": close * (1.0 - half),
+            "ask": close * (1.0 + half),
+        }
+        unquoted = np.isnan(panel.bid[:, column]) | np.isnan(panel.ask[:, column])
+        empty = {"depth": np.isnan(panel.depth[:, column]), "bid": unquoted, "ask": unquoted}
         for name, values in made.items():
-            empty = np.isnan(fields[name][:, column]) if name == "depth" else unquoted
-            fields[name][empty, column] = values[empty]
-    for name, values in fields.items() if changed else ():
+            fields[name][empty[name], column] = values[empty[name]]
+    for name, values in fields.items():
         panel = panel.with_field(name, values)
     return panel
 
