@@ -65,7 +65,7 @@ def depth_curves(books: Sequence[Depth], reach: float) -> Figure:
             data.append(
                 _line(one.instrument.id, away, value, line=line, showlegend=shown, legendgroup=str(number))
             )
-        ends.append(f"{one.instrument.id} to {to_bps(min(one.reach)):.3g} bp")
+        ends.append(f"{one.instrument.id} to {to_bps(min(one.reach)):,.0f} bp")
     caption = (
         f"Cumulative, logarithmic; bids left, asks right of the mid. Recorded: {escape('; '.join(ends))}."
     )
